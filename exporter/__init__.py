@@ -1,0 +1,1 @@
+"""The shell: reads vCenter and OpenStack, publishes Prometheus metrics, and feeds the SLA core."""

@@ -1,0 +1,237 @@
+"""The running agent: the one place that constructs things, owns their lifetimes, and reacts to signals."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import random
+import signal
+import sqlite3
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from exporter.clock import Clock
+from exporter.config import Config, VCenter
+from exporter.errors import ConfigError
+from exporter.jobs import Jobs
+from exporter.late import Late, LateSeries
+from exporter.overview import overview
+from exporter.poller import Poller, Surroundings
+from exporter.publisher import Publisher
+from exporter.state import State
+from exporter.status import Status
+from exporter.telemetry import Telemetry
+from exporter.vcenter.sampler import Report
+from exporter.web import application, serve
+
+_log = logging.getLogger("novacenter.app")
+
+STOP_LIMIT = 8.0
+"""Seconds that stopping may take, of the ten after which a service manager kills."""
+
+LAG_PERIOD = 0.1
+MARKS_PERIOD = 60.0
+
+
+@dataclass(slots=True)
+class _Running:
+    poller: Poller
+    task: asyncio.Task[None]
+
+
+class App:
+    """The agent for one configuration.
+
+    ``load`` reads the configuration anew for a reload (raising ConfigError); ``cycled`` is told of every finished
+    cycle.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        load: Callable[[], Config],
+        clock: Clock,
+        cycled: Callable[[str, Report], None] = lambda *_: None,
+    ) -> None:
+        self.config = config
+        self.telemetry = Telemetry()
+        self._load = load
+        self._clock = clock
+        self._cycle_seen = cycled
+        self._state = _open_state(config.state)
+        self._late = Late(clock)
+        self._publisher = Publisher(self.telemetry.registry, clock, budget=config.series_budget)
+        self._started = clock.now()
+        self._running: dict[str, _Running] = {}
+        self._reloaded = True
+
+    async def run(self, stop: asyncio.Event, *, started: Callable[[str], None] = lambda _: None) -> None:
+        """Runs until ``stop`` is set; ``started`` is told the address that is listened on. Raises ConfigError."""
+        self._took_over()
+        web = application(self._publisher, status=self.status, ready=self.ready, late=self._late.page)
+        server = await serve(web, self.config.listen)
+        started(server.url)
+        jobs = Jobs(self.telemetry)
+        jobs.every(MARKS_PERIOD, self.save_marks, name="marks")
+        jobs.every(3600.0, self._read_certificates, name="certificates", at_once=True)
+        background = [
+            asyncio.create_task(self._publisher.run()),
+            asyncio.create_task(self._measure_lag()),
+            asyncio.create_task(self._reload_on_signal()),
+        ]
+        try:
+            for vcenter in self.config.vcenters:
+                await self._start(vcenter)
+            waiting = asyncio.create_task(stop.wait())
+            await asyncio.wait([waiting, *background], return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+        finally:
+            await self._stop([jobs.stop(), server.stop(), *(self._end(name) for name in list(self._running))])
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+            _raise_first(background)
+
+    def ready(self) -> bool:
+        """Whether the first cycle of some vCenter is in."""
+        return any(running.poller.last_success is not None for running in self._running.values())
+
+    def status(self) -> Status:
+        """What the status page shows."""
+        pollers = [running.poller for running in self._running.values()]
+        return overview(pollers, started=self._started, reloaded=self._reloaded, publisher=self._publisher)
+
+    async def save_marks(self) -> None:
+        """Writes the high-water marks of every vCenter to the state database."""
+        if self._state is None:
+            return
+        for name, running in list(self._running.items()):
+            marks = running.poller.marks()
+            if marks:
+                await asyncio.to_thread(self._state.save, name, marks)
+
+    async def reload(self) -> None:
+        """Takes over a new configuration; one that cannot be used changes nothing but the metric that says so."""
+        try:
+            config = await asyncio.to_thread(self._load)
+        except ConfigError as error:
+            self._reloaded = False
+            self.telemetry.reload_ok.set(0)
+            _log.error("reload failed, the configuration before stays in force: %s", error)
+            return
+        await self._take_over(config)
+        self._took_over()
+        _log.info("configuration reloaded: %d vCenters", len(config.vcenters))
+
+    async def _take_over(self, config: Config) -> None:
+        for name in ("listen", "state"):
+            if getattr(config, name) != getattr(self.config, name):
+                _log.warning("%s has changed; it takes effect when the agent is started again", name)
+        old = {vcenter.name: vcenter for vcenter in self.config.vcenters}
+        new = {vcenter.name: vcenter for vcenter in config.vcenters}
+        relabelled = config.labels != self.config.labels
+        self.config = replace(config, listen=self.config.listen, state=self.config.state)
+        self._publisher.set_budget(config.series_budget)
+        for name in list(self._running):
+            if relabelled or old.get(name) != new.get(name):
+                await self._end(name)
+            else:
+                self._running[name].poller.session.retry_login_now()
+        for name, vcenter in new.items():
+            if name not in self._running:
+                await self._start(vcenter)
+
+    def _took_over(self) -> None:
+        self._reloaded = True
+        self.telemetry.reload_ok.set(1)
+        self.telemetry.reload_time.set(self._clock.now())
+
+    async def _start(self, vcenter: VCenter) -> None:
+        world = Surroundings(
+            clock=self._clock,
+            rng=random.Random(),  # noqa: S311 - spreads retries over time, keeps no secret
+            telemetry=self.telemetry,
+            publish=self._publisher.put,
+            labels=self.config.labels,
+            late=self._take_late,
+            cycled=self._cycled,
+        )
+        poller = Poller(vcenter, world, marks=await self._load_marks(vcenter.name))
+        task = asyncio.create_task(poller.run(), name=vcenter.name)
+        self._running[vcenter.name] = _Running(poller, task)
+
+    async def _end(self, name: str) -> None:
+        running = self._running.pop(name)
+        marks = running.poller.marks()
+        running.task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running.task
+        if self._state is not None and marks:
+            await asyncio.to_thread(self._state.save, name, marks)
+        self._publisher.remove(name)
+        self.telemetry.forget(name)
+
+    async def _load_marks(self, name: str) -> Mapping[str, Mapping[str, int]]:
+        if self._state is None:
+            return {}
+        try:
+            return await asyncio.to_thread(self._state.load, name)
+        except sqlite3.Error as error:
+            _log.warning(
+                "vCenter %s: saved marks cannot be read (%s); samples of the downtime stay missing", name, error
+            )
+            return {}
+
+    def _take_late(self, _source: str, series: Iterable[LateSeries]) -> None:
+        for one in series:
+            self._late.add(one)
+
+    def _cycled(self, source: str, report: Report) -> None:
+        # What was laid out in the first cycle stays for good: the collector need not look at it again.
+        if report.result.decode_seconds and not gc.get_freeze_count():
+            gc.freeze()
+        self._cycle_seen(source, report)
+
+    async def _measure_lag(self) -> None:
+        while True:
+            before = self._clock.monotonic()
+            await asyncio.sleep(LAG_PERIOD)
+            self.telemetry.loop_lag.observe(max(0.0, self._clock.monotonic() - before - LAG_PERIOD))
+
+    async def _reload_on_signal(self) -> None:
+        asked = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
+        while True:
+            await asked.wait()
+            asked.clear()
+            await self.reload()
+
+    async def _read_certificates(self) -> None:
+        await asyncio.gather(*(running.poller.read_certificates() for running in self._running.values()))
+
+    async def _stop(self, parts: list[Coroutine[None, None, None]]) -> None:
+        try:
+            async with asyncio.timeout(STOP_LIMIT):
+                for result in await asyncio.gather(*parts, return_exceptions=True):
+                    if isinstance(result, Exception):
+                        _log.warning("while stopping: %s", result)
+        except TimeoutError:
+            _log.warning("stopping took longer than %g s; what was left is abandoned", STOP_LIMIT)
+
+
+def _raise_first(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            raise error
+
+
+def _open_state(state: str) -> State | None:
+    if state.startswith("postgresql:"):
+        _log.info("state is a PostgreSQL URL: high-water marks are kept in memory only")
+        return None
+    opened = State(Path(state))
+    opened.prepare()
+    return opened

@@ -1,0 +1,116 @@
+"""The command ``novacenter``.
+
+Exit codes: 0 all well; 1 a source failed or something unexpected happened; 2 the configuration or the command line
+cannot be used.
+"""
+
+import argparse
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from exporter import check, demo, logs, once
+from exporter.app import App
+from exporter.clock import Clock
+from exporter.config import Config
+from exporter.configfile import load
+from exporter.errors import ConfigError
+from exporter.telemetry import product_version
+
+DEFAULT_CONFIG = Path("/etc/novacenter/novacenter.yml")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, None: 1}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["simulate"]:
+        return demo.simulate(arguments[1:])
+    options = _parser().parse_args(arguments)
+    logs.set_up(sys.stderr, form=options.log_format, level=options.log_level)
+    try:
+        return asyncio.run(options.command(options))
+    except ConfigError as error:
+        print(f"novacenter: {error}", file=sys.stderr)  # noqa: T201 - the command's own voice
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+async def _run(options: argparse.Namespace) -> int:
+    config = _load(options)
+    app = App(config, load=lambda: _load(options), clock=Clock())
+    stop = stop_event()
+    await app.run(stop, started=lambda url: demo.say(f"novacenter {product_version()}: {url}/metrics"))
+    return 0
+
+
+async def _once(options: argparse.Namespace) -> int:
+    return await once.run(_load(options), out=sys.stdout.buffer, err=sys.stderr)
+
+
+async def _check(options: argparse.Namespace) -> int:
+    return await check.run(_load(options), out=sys.stdout)
+
+
+async def _demo(options: argparse.Namespace) -> int:
+    plan = demo.Demo(listen=options.listen, hosts=options.hosts, vms=options.vms, seconds=options.seconds)
+    return await demo.run(plan, stop=stop_event())
+
+
+def stop_event() -> asyncio.Event:
+    """An event that SIGINT and SIGTERM set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def _load(options: argparse.Namespace) -> Config:
+    return load(options.config, environ=os.environ)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="novacenter", description="Monitoring and SLA agent for clouds that run OpenStack on VMware."
+    )
+    parser.add_argument("--version", action="version", version=f"novacenter {product_version()}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--log-format", choices=("text", "json"), default="text", help="form of the log lines")
+    shared.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
+    configured = argparse.ArgumentParser(add_help=False, parents=[shared])
+    configured.add_argument(
+        "--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help=f"default: {DEFAULT_CONFIG}"
+    )
+    for name, command, text in (
+        ("run", _run, "poll the configured vCenters and serve /metrics until stopped"),
+        ("once", _once, "one cycle: the exposition on stdout; exit 1 if a source failed"),
+        ("check", _check, "configuration, connection, rights and limits of each vCenter as a table"),
+    ):
+        made = commands.add_parser(name, parents=[configured], help=text, description=text)
+        made.set_defaults(command=command)
+    _add_demo(commands.add_parser("demo", parents=[shared], help="the whole agent against the embedded simulator"))
+    commands.add_parser("simulate", help="the simulated vCenter by itself", add_help=False)
+    return parser
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_demo, log_level="warning")
+    parser.add_argument("--listen", default="127.0.0.1:9272", metavar="HOST:PORT")
+    parser.add_argument("--hosts", type=int, default=8, help="simulated hosts")
+    parser.add_argument("--vms", type=int, default=60, help="simulated VMs")
+    parser.add_argument("--for", dest="seconds", type=_seconds, default=None, metavar="60s", help="end by itself")
+
+
+def _seconds(text: str) -> float:
+    found = _DURATION.fullmatch(text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration; write 90s, 5m or 1h")
+    return float(found[1]) * _SECONDS[found[2]]

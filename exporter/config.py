@@ -1,0 +1,95 @@
+"""The configuration as frozen types. ``configfile`` reads it from YAML; nothing here does I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from exporter.model import Kind
+
+
+class Secret:
+    """A password that cannot be printed by accident: only ``reveal()`` gives the text."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The secret text."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._text))
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Secret is not serialised")
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Trust towards one server. ``thumbprint`` pins the server certificate (SHA-256 or SHA-1, hex) instead of a CA."""
+
+    ca_file: Path | None = None
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    thumbprint: str | None = None
+    insecure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds: to connect, between two reads, and for a whole request."""
+
+    connect: float = 5.0
+    read: float = 30.0
+    total: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Globs:
+    """What is included and what is then excluded, as shell globs."""
+
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VCenter:
+    """One vCenter to read. ``extension_key`` asks for login by the client certificate (LoginExtensionByCertificate)."""
+
+    name: str
+    url: str
+    username: str = ""
+    password: Secret | None = None
+    extension_key: str | None = None
+    tls: Tls = Tls()
+    timeouts: Timeouts = Timeouts()
+    proxy: str | None = None
+    max_reply_bytes: int = 256 * 1024 * 1024
+    connections: int = 4
+    objects: Mapping[Kind, Globs] = field(default_factory=dict)
+    counters: Mapping[Kind, Globs] = field(default_factory=dict)
+    instances: Mapping[Kind, bool] = field(default_factory=dict)
+    realtime_interval: float = 20.0
+    historical_interval: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration. ``state`` is a directory or a ``postgresql://`` URL."""
+
+    listen: str = "127.0.0.1:9272"
+    state: str = "/var/lib/novacenter"
+    vcenters: tuple[VCenter, ...] = ()
+    clouds: tuple[Mapping[str, object], ...] = ()
+    labels: tuple[str, ...] = ()
+    series_budget: int = 1_000_000

@@ -1,0 +1,327 @@
+"""One vCenter, polled: session, inventory and the two sampling schedules, each in a loop of its own."""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from exporter.clock import Clock
+from exporter.config import Globs, VCenter
+from exporter.errors import SourceError
+from exporter.exposition import Scale
+from exporter.late import LateSeries
+from exporter.model import HISTORICAL_KINDS, REALTIME_KINDS, Counter, Entity, Family, Kind
+from exporter.notice import Notice
+from exporter.pulse import Pulse
+from exporter.store import Store
+from exporter.telemetry import Telemetry
+from exporter.vcenter import counters, families, limits, tls
+from exporter.vcenter.decode import Decoder
+from exporter.vcenter.inventory import Inventory
+from exporter.vcenter.limits import Abilities
+from exporter.vcenter.pace import Bounds
+from exporter.vcenter.perfxml import Block
+from exporter.vcenter.plan import Question
+from exporter.vcenter.query import Query
+from exporter.vcenter.sampler import STALE_INTERVALS, Historical, Realtime, Report
+from exporter.vcenter.session import Session
+from exporter.vcenter.soap import Transport
+from exporter.vcenter.watch import Watch
+
+_log = logging.getLogger("novacenter.poller")
+
+KEEP_ALIVE = 60.0
+"""Seconds between readings of vCenter's clock, which also keep the session alive."""
+
+Publish = Callable[[str, str, Mapping[Family, bytes], Mapping[Family, int]], None]
+"""Source, part of it, rendered families, and how many series each has; empty mappings take the part off the page."""
+
+Marks = Mapping[str, Mapping[str, int]]
+"""High-water marks to keep over a restart: kind -> moid -> epoch seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a poller is given by the application."""
+
+    clock: Clock
+    rng: random.Random
+    telemetry: Telemetry
+    publish: Publish
+    labels: tuple[str, ...] = ()
+    late: Callable[[str, Iterator[LateSeries]], None] = lambda *_: None
+    cycled: Callable[[str, Report], None] = lambda *_: None
+
+
+class Poller:
+    """Polls one vCenter until cancelled. A failure of the vCenter is counted, said once, and stays here."""
+
+    def __init__(self, vcenter: VCenter, world: Surroundings, *, marks: Marks) -> None:
+        self.vcenter = vcenter
+        self.name = vcenter.name
+        self._world = world
+        self._clock = world.clock
+        self._telemetry = world.telemetry
+        self._transport = Transport(vcenter, clock=world.clock, observe=self._observe)
+        self.session = Session(self._transport, vcenter, clock=world.clock, rng=world.rng)
+        self._watch = Watch(self.session, vcenter, clock=world.clock)
+        self.inventory: Inventory | None = None
+        self._arrived = asyncio.Event()
+        self.abilities: Abilities | None = None
+        self._logins = 0
+        self._skew = 0.0
+        self._saved = marks
+        self._stores = {name: Store(vcenter.name, world.labels) for name in ("realtime", "historical")}
+        self._query = Query(self.session, Decoder(), clock=world.clock)
+        self._bounds = Bounds(connections=vcenter.connections)
+        self._realtime: Realtime | None = None
+        self._historical: Historical | None = None
+        self._notices = {
+            what: Notice(_log, f"vCenter {vcenter.name}: {what}") for what in ("inventory", "realtime", "historical")
+        }
+        self.reports: dict[str, Report] = {}
+        self.missing: dict[Kind, tuple[str, ...]] = {}
+        self.certificates: dict[str, float] = {}
+        self.last_success: float | None = None
+        self.last_error: SourceError | None = None
+        self._shown = True
+        self._telemetry.up.labels(self.name).set(0)
+
+    async def run(self) -> None:
+        """Polls until cancelled; logs out and closes the connections then."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._pulse("inventory", 5.0).run(self._watching))
+                group.create_task(self._pulse("keep-alive", KEEP_ALIVE).run(self._keep_alive))
+                group.create_task(self._pulse("realtime", self.vcenter.realtime_interval).run(self.realtime_cycle))
+                group.create_task(
+                    self._pulse("historical", self.vcenter.historical_interval).run(self.historical_cycle)
+                )
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Logs out, at best, and closes the connections."""
+        await self.session.logout()
+        await self._transport.close()
+
+    def marks(self) -> dict[str, dict[str, int]]:
+        """The high-water marks of all schedules."""
+        schedules = [schedule for schedule in (self._realtime, self._historical) if schedule is not None]
+        return {kind.value: marks.saved() for schedule in schedules for kind, marks in schedule.marks.items()}
+
+    async def realtime_cycle(self) -> None:
+        """One cycle of VMs and hosts; waits for the first inventory."""
+        await self._cycle("realtime")
+
+    async def historical_cycle(self) -> None:
+        """One cycle of clusters, datastores, resource pools and datacenters; waits for the first inventory."""
+        await self._cycle("historical")
+
+    async def list_inventory(self) -> None:
+        """One full listing, without staying for updates."""
+        await self._watch.list(self._take_inventory)
+
+    def _pulse(self, name: str, interval: float) -> Pulse:
+        def skipped(count: int) -> None:
+            self._telemetry.skipped.labels(self.name, name).inc(count)
+
+        def broken() -> None:
+            self._telemetry.loop_errors.labels(f"{self.name} {name}").inc()
+
+        return Pulse(f"vCenter {self.name}: {name}", interval, clock=self._clock, skipped=skipped, broken=broken)
+
+    async def _watching(self) -> None:
+        try:
+            await self._watch.run(self._take_inventory)
+        except SourceError as error:
+            self._failed("inventory", error)
+
+    def _take_inventory(self, inventory: Inventory) -> None:
+        self.inventory = inventory
+        self._notices["inventory"].well()
+        self._telemetry.inventory_updates.labels(self.name).inc()
+        for store in self._stores.values():
+            store.update(inventory.entities)
+        self._show_inventory()
+        self._arrived.set()
+
+    def _show_inventory(self) -> None:
+        if self.inventory is not None:
+            rendered, series = families.rendered(self.inventory, self.name)
+            self._world.publish(self.name, "inventory", rendered, series)
+
+    async def _keep_alive(self) -> None:
+        try:
+            began = self._clock.now()
+            server = await self.session.keep_alive()
+            self._skew = server - (began + self._clock.now()) / 2
+            self._telemetry.clock_skew.labels(self.name).set(self._skew)
+        except SourceError as error:
+            self._failed("realtime", error)
+
+    async def _cycle(self, name: str) -> None:
+        await self._arrived.wait()
+        try:
+            await self._survey()
+        except SourceError as error:
+            self._failed(name, error)
+            return
+        schedule = self._realtime if name == "realtime" else self._historical
+        if schedule is None or self.inventory is None:
+            return
+        report = await schedule.cycle(self.inventory.entities, self._clock.now() + self._skew)
+        self.reports[name] = report
+        self._account(name, report)
+        self._world.cycled(self.name, report)
+        await self._show(name)
+
+    async def _survey(self) -> None:
+        """Reads counters and limits once per login: ids may differ after a restart or an upgrade."""
+        await self.session.login()
+        if self._logins == self.session.stats.logins_ok:
+            return
+        logins = self.session.stats.logins_ok
+        abilities = await limits.abilities(self.session)
+        about = self.session.about
+        info = self._telemetry.vcenter_info.labels(self.name, about.version, about.build, about.instanceUuid or "")
+        info.set(1)
+        if abilities != self.abilities:
+            self._arrange(abilities)
+            self.abilities = abilities
+        self._logins = logins
+
+    def _arrange(self, abilities: Abilities) -> None:
+        historical, realtime = self._historical, self._realtime
+        if realtime is None or historical is None:
+            realtime = Realtime(
+                query=self._query,
+                store=self._stores["realtime"],
+                clock=self._clock,
+                bounds=self._bounds,
+                late=self._take_late,
+            )
+            historical = Historical(
+                query=self._query,
+                store=self._stores["historical"],
+                clock=self._clock,
+                pairs=abilities.max_query_metrics,
+            )
+        self._realtime, self._historical = realtime, historical
+        realtime.ask(self._questions(abilities, REALTIME_KINDS, store=self._stores["realtime"]))
+        historical.ask(self._questions(abilities, HISTORICAL_KINDS, store=self._stores["historical"]))
+        historical.pairs = abilities.max_query_metrics
+        for schedule in (realtime, historical):
+            for kind, marks in schedule.marks.items():
+                marks.restore(self._saved.get(kind.value, {}))
+
+    def _questions(self, abilities: Abilities, kinds: Iterable[Kind], *, store: Store) -> list[Question]:
+        questions = []
+        for kind in kinds:
+            selected = counters.select(abilities.counters, self.vcenter.counters.get(kind, Globs()))
+            self.missing[kind] = selected.missing
+            self._telemetry.counters_found.labels(self.name, kind.value).set(len(selected.counters))
+            self._telemetry.counters_missing.labels(self.name, kind.value).set(len(selected.missing))
+            store.define(kind, {counter.id: _column(kind, counter) for counter in selected.counters})
+            realtime = kind in REALTIME_KINDS
+            questions.append(
+                Question(
+                    manager=abilities.manager,
+                    kind=kind,
+                    counters=selected.counters,
+                    instances=self.vcenter.instances.get(kind, False),
+                    interval=int(self.vcenter.realtime_interval if realtime else self.vcenter.historical_interval),
+                    newest=1 if realtime else None,
+                )
+            )
+        return questions
+
+    def late(self, entity: Entity, block: Block, times: tuple[int, ...]) -> Iterator[LateSeries]:
+        """Samples that were asked for again, as series with their times."""
+        store = self._stores["realtime"]
+        return store.late(entity, series=block.series, values=block.values, times=times)
+
+    async def read_certificates(self) -> None:
+        """Reads when the certificates on the way to this vCenter expire. A failure is told by the sampling loops."""
+        vcenter = self.vcenter
+        if vcenter.tls.client_cert:
+            content = await asyncio.to_thread(vcenter.tls.client_cert.read_bytes)
+            self._expiry("client", tls.parse_certificate(content))
+        if vcenter.url.startswith("https:"):
+            with contextlib.suppress(SourceError):
+                seen = await tls.peer_certificate(vcenter.url, vcenter.tls, vcenter.timeouts, proxy=vcenter.proxy)
+                self._expiry("server", seen)
+
+    def _expiry(self, edge: str, certificate: tls.Certificate) -> None:
+        self.certificates[edge] = certificate.not_after
+        self._telemetry.certificate.labels(self.name, edge).set(certificate.not_after)
+
+    def _take_late(self, entity: Entity, block: Block, times: tuple[int, ...]) -> None:
+        self._world.late(self.name, self.late(entity, block, times))
+
+    async def _show(self, name: str) -> None:
+        rendered, series = {}, {}
+        for column in self._stores[name].columns():
+            rendered[column.family] = column.render()
+            series[column.family] = column.series
+            await asyncio.sleep(0)
+        self._world.publish(self.name, name, rendered, series)
+
+    def _account(self, name: str, report: Report) -> None:
+        telemetry = self._telemetry
+        error = report.error
+        outcome = error.outcome if error else "ok"
+        telemetry.cycles.labels(self.name, name, outcome).inc()
+        telemetry.cycle_seconds.labels(self.name, name).observe(report.seconds)
+        for result in (report.result, report.caught_up):
+            for batch_outcome, count in result.outcomes.items():
+                telemetry.batches.labels(self.name, name, batch_outcome).inc(count)
+            telemetry.decode_seconds.labels(self.name, name).inc(result.decode_seconds)
+        telemetry.samples(self.name, report.totals)
+        telemetry.ages(self.name, report.ages)
+        for kind, count in report.planned.items():
+            telemetry.entities.labels(self.name, kind.value).set(count)
+            telemetry.quarantined.labels(self.name, kind.value).set(len(report.quarantined.get(kind, ())))
+        if name == "realtime":
+            telemetry.batch_entities.labels(self.name).set(report.pace.entities)
+            telemetry.concurrency.labels(self.name).set(report.pace.concurrency)
+        if error:
+            self._failed(name, error)
+        else:
+            self._succeeded(name)
+
+    def _succeeded(self, name: str) -> None:
+        self._notices[name].well()
+        self.last_success = self._clock.now()
+        self.last_error = None
+        self._telemetry.up.labels(self.name).set(1)
+        self._telemetry.last_success.labels(self.name).set(self.last_success)
+        if not self._shown:
+            self._shown = True
+            self._show_inventory()
+
+    def _failed(self, name: str, error: SourceError) -> None:
+        self._notices[name].failed(error, nature=error.outcome)
+        self.last_error = error
+        self._telemetry.up.labels(self.name).set(0)
+        stale = STALE_INTERVALS * self.vcenter.realtime_interval
+        if self._shown and self.last_success is not None and self._clock.now() - self.last_success > stale:
+            self._shown = False
+            for part in ("inventory", "realtime"):
+                self._world.publish(self.name, part, {}, {})
+
+    def _observe(self, method: str, outcome: str, *, seconds: float, sent: int, received: int) -> None:
+        telemetry = self._telemetry
+        telemetry.requests.labels(self.name, method, outcome).inc()
+        telemetry.request_seconds.labels(self.name, method).observe(seconds)
+        telemetry.sent.labels(self.name).inc(sent)
+        telemetry.received.labels(self.name).inc(received)
+        if method in {"Login", "LoginExtensionByCertificate"}:
+            telemetry.logins.labels(self.name, outcome).inc()
+
+
+def _column(kind: Kind, counter: Counter) -> tuple[Family, Scale]:
+    unit = counters.unit_of(counter.unit)
+    return counters.family(kind, counter), Scale(unit.multiply, unit.divide)

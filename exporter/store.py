@@ -1,0 +1,249 @@
+"""The newest samples of one vCenter, by column: what pollers write and the exposition is rendered from.
+
+A column is one metric family; a slot in it is one series. An entity keeps its slots from cycle to cycle, so a steady
+cycle writes values and nothing else; a change in the inventory patches the slots of the entities concerned.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from exporter.exposition import Scale, escape
+from exporter.late import LateSeries
+from exporter.model import Entity, Family, Kind
+
+Samples = tuple[tuple[int, str], ...]
+"""The series of an entity in the order of its values: (counter id, instance)."""
+
+
+_MOST_LAYOUTS = 50_000
+
+
+class Column:
+    """The series of one family: texts as vCenter sent them, and the rendered text before each.
+
+    ``values[i]`` is the integer text of slot ``i``, empty where there is none. ``parts`` is the page under
+    construction: text before slot 0, value 0, text before slot 1, ...
+    """
+
+    __slots__ = ("family", "free", "hidden", "parts", "scale", "values")
+
+    def __init__(self, family: Family, scale: Scale) -> None:
+        self.family = family
+        self.scale = scale
+        self.values: list[bytes] = []
+        self.parts: list[bytes] = []
+        self.hidden: dict[int, bytes] = {}
+        self.free: list[int] = []
+
+    @property
+    def series(self) -> int:
+        """How many series the column would show now."""
+        return len(self.values) - len(self.free) - len(self.hidden)
+
+    def open(self, before: bytes) -> int:
+        """Takes a slot for a series whose line starts with ``before``."""
+        if self.free:
+            index = self.free.pop()
+            self.parts[2 * index] = before
+            return index
+        self.values.append(b"")
+        self.parts += (before, b"")
+        return len(self.values) - 1
+
+    def close(self, index: int) -> None:
+        """Gives a slot back."""
+        self.hidden.pop(index, None)
+        self.values[index] = self.parts[2 * index] = b""
+        self.free.append(index)
+
+    def hide(self, index: int) -> None:
+        """Leaves the series out of the page until a value comes."""
+        self.values[index] = b""
+        if index not in self.hidden:
+            self.hidden[index] = self.parts[2 * index]
+            self.parts[2 * index] = b""
+
+    def render(self) -> bytes:
+        """The lines of the column."""
+        for index in [index for index in self.hidden if self.values[index]]:
+            self.parts[2 * index] = self.hidden.pop(index)
+        self.parts[1::2] = map(self.scale.__getitem__, self.values)
+        return b"".join(self.parts)
+
+
+@dataclass(slots=True)
+class _Entry:
+    entity: Entity
+    series: Samples
+    columns: tuple[Column, ...]
+    targets: tuple[list[bytes], ...]
+    slots: list[int]
+
+
+class Store:
+    """The newest samples of one vCenter. ``copied`` are the entity labels that go on to every series."""
+
+    def __init__(self, vcenter: str, copied: tuple[str, ...] = ()) -> None:
+        self._vcenter = vcenter
+        self._copied = copied
+        self._columns: dict[Kind, dict[int, Column]] = {}
+        self._entries: dict[str, _Entry] = {}
+        self._layouts: dict[tuple[Kind, int], tuple[Samples, tuple[Column, ...], tuple[list[bytes], ...]]] = {}
+        self._unasked = Column(Family("", "gauge", ""), Scale())
+        self._unasked.open(b"")
+
+    def define(self, kind: Kind, columns: Mapping[int, tuple[Family, Scale]]) -> None:
+        """Sets what the counter ids of a kind mean. All series of the kind are dropped: ids change with a restart."""
+        self.drop([moid for moid, entry in self._entries.items() if entry.entity.kind is kind])
+        self._layouts = {key: layout for key, layout in self._layouts.items() if key[0] is not kind}
+        self._columns[kind] = {key: Column(family, scale) for key, (family, scale) in columns.items()}
+
+    def columns(self) -> list[Column]:
+        """Every column, in a steady order."""
+        return [column for columns in self._columns.values() for column in columns.values()]
+
+    def __contains__(self, moid: str) -> bool:
+        return moid in self._entries
+
+    def put(self, entity: Entity, *, series: Samples, values: list[bytes], plain: bool) -> None:
+        """Writes the newest sample of each series of an entity; a series that is not in ``series`` loses its slot.
+
+        ``values`` are integer lists as text, oldest first; the last one that is not negative counts. ``plain`` says
+        that each value is one integer, not negative.
+        """
+        entry = self._entries.get(entity.moid)
+        if entry is None or entry.series is not series or entry.entity is not entity:
+            entry = self._place(entity, series)
+        if plain:
+            for target, slot, value in zip(entry.targets, entry.slots, values, strict=True):
+                target[slot] = value
+            return
+        for column, slot, value in zip(entry.columns, entry.slots, values, strict=True):
+            text = newest(value)
+            if text:
+                column.values[slot] = text
+            elif column is not self._unasked:
+                column.hide(slot)
+
+    def update(self, entities: Mapping[str, Entity]) -> None:
+        """Takes over a new inventory: entities that are gone lose their slots, changed ones are relabelled."""
+        self.drop([moid for moid in self._entries if moid not in entities])
+        for moid, entry in self._entries.items():
+            entity = entities[moid]
+            if entity is not entry.entity:
+                self._relabel(entry, entity)
+
+    def drop(self, moids: Iterable[str]) -> None:
+        """Takes entities off the page."""
+        for moid in moids:
+            entry = self._entries.pop(moid, None)
+            if entry is not None:
+                self._close(entry)
+
+    def value(self, moid: str, counter: int) -> float | None:
+        """The newest aggregate sample of an entity in base units, or None."""
+        entry = self._entries.get(moid)
+        if entry is None or (counter, "") not in entry.series:
+            return None
+        index = entry.series.index((counter, ""))
+        text = entry.columns[index].values[entry.slots[index]]
+        return float(entry.columns[index].scale[text]) if text else None
+
+    def late(
+        self, entity: Entity, *, series: Samples, values: list[bytes], times: tuple[int, ...]
+    ) -> Iterator[LateSeries]:
+        """Samples that are not the newest, as series with their times; -1 is left out."""
+        opener = self._opener(entity)
+        columns, _ = self._layout(entity.kind, series)
+        for (_, instance), column, text in zip(series, columns, values, strict=True):
+            pairs = [
+                (column.scale[value].rstrip(), time)
+                for value, time in zip(text.split(b","), times, strict=False)
+                if value and not value.startswith(b"-")
+            ]
+            if pairs and column is not self._unasked:
+                texts, stamps = zip(*pairs, strict=True)
+                yield LateSeries(column.family, self._before(column, opener, instance), texts, stamps)
+
+    def _place(self, entity: Entity, series: Samples) -> _Entry:
+        columns, targets = self._layout(entity.kind, series)
+        old = self._entries.pop(entity.moid, None)
+        kept: dict[tuple[int, str], tuple[Column, int]] = {}
+        if old is not None:
+            if self._same_labels(old.entity, entity):
+                kept = dict(zip(old.series, zip(old.columns, old.slots, strict=True), strict=True))
+            else:
+                self._close(old)
+        opener = self._opener(entity)
+        slots = []
+        for key, column in zip(series, columns, strict=True):
+            before = kept.pop(key, None)
+            slots.append(before[1] if before else self._open(column, opener, key[1]))
+        for column, slot in kept.values():
+            self._give_back(column, slot)
+        entry = self._entries[entity.moid] = _Entry(entity, series, columns, targets, slots)
+        return entry
+
+    def _layout(self, kind: Kind, series: Samples) -> tuple[tuple[Column, ...], tuple[list[bytes], ...]]:
+        """The columns of a series tuple; the many entities that share one share the layout."""
+        known = self._layouts.get((kind, id(series)))
+        if known is None:
+            defined = self._columns.get(kind, {})
+            columns = tuple(defined.get(counter, self._unasked) for counter, _ in series)
+            if len(self._layouts) >= _MOST_LAYOUTS:
+                self._layouts.clear()
+            # The series tuple is kept in the value, so that its id stays taken.
+            known = self._layouts[kind, id(series)] = (series, columns, tuple(column.values for column in columns))
+        return known[1], known[2]
+
+    def _open(self, column: Column, opener: tuple[str, str], instance: str) -> int:
+        if column is self._unasked:
+            return 0
+        return column.open(self._before(column, opener, instance))
+
+    def _before(self, column: Column, opener: tuple[str, str], instance: str) -> bytes:
+        before, after = opener
+        device = f'device="{escape(instance)}",' if instance else ""
+        return f"{column.family.name}{{{before}{device}{after}}} ".encode()
+
+    def _opener(self, entity: Entity) -> tuple[str, str]:
+        """The labels of an entity before and after where ``device`` stands in order of name."""
+        pairs = {name: entity.labels[name] for name in self._copied if entity.labels.get(name)}
+        pairs |= {"vcenter": self._vcenter, "moid": entity.moid, entity.kind.value: entity.name}
+        texts = [(name, f'{name}="{escape(value)}"') for name, value in sorted(pairs.items())]
+        before = "".join(text + "," for name, text in texts if name < "device")
+        return before, ",".join(text for name, text in texts if name > "device")
+
+    def _same_labels(self, old: Entity, new: Entity) -> bool:
+        return old is new or self._opener(old) == self._opener(new)
+
+    def _relabel(self, entry: _Entry, entity: Entity) -> None:
+        if not self._same_labels(entry.entity, entity):
+            opener = self._opener(entity)
+            for index, (column, (_, instance)) in enumerate(zip(entry.columns, entry.series, strict=True)):
+                value = column.values[entry.slots[index]]
+                self._give_back(column, entry.slots[index])
+                entry.slots[index] = slot = self._open(column, opener, instance)
+                column.values[slot] = value
+        entry.entity = entity
+
+    def _close(self, entry: _Entry) -> None:
+        for column, slot in zip(entry.columns, entry.slots, strict=True):
+            self._give_back(column, slot)
+
+    def _give_back(self, column: Column, slot: int) -> None:
+        if column is not self._unasked:
+            column.close(slot)
+
+
+def newest(text: bytes) -> bytes:
+    """The last integer of a list that is not negative, or nothing: -1 is vCenter's word for "no sample".
+
+    (vSphere API reference, PerfMetricIntSeries: a missing sample is -1.)
+    """
+    if b"-" not in text:
+        return text[text.rfind(b",") + 1 :]
+    for item in reversed(text.split(b",")):
+        if not item.startswith(b"-"):
+            return item
+    return b""

@@ -1,0 +1,146 @@
+"""Which samples have been seen: a high-water mark per entity, the gaps behind it, and what of them is lost. Pure.
+
+A sample is one interval of one entity, with all its counters. Times are epoch seconds of vCenter's clock.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from exporter.model import Completeness
+
+RETENTION = 3600
+"""Seconds that vCenter keeps 20 s samples (vSphere Web Services SDK guide, "Performance Intervals")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A span of time: after ``start``, up to and including ``end``."""
+
+    start: int
+    end: int
+
+
+class Marks:
+    """High-water marks of the entities of one kind.
+
+    ``refill`` says whether a gap is asked for again; otherwise its samples are missing at once, as with rollups, which
+    are always asked for from the mark on.
+    """
+
+    def __init__(self, interval: int, *, retention: int = RETENTION, refill: bool = True) -> None:
+        self._interval = interval
+        self._retention = retention
+        self._refill = refill
+        self._marks: dict[str, int] = {}
+        self._gaps: dict[str, Window] = {}
+        self.totals = Completeness()
+
+    def mark(self, moid: str) -> int | None:
+        """The time of the newest sample seen of an entity."""
+        return self._marks.get(moid)
+
+    def take(self, moid: str, times: tuple[int, ...]) -> bool:
+        """Counts samples of the newest, in order of time, and moves the mark. True where at least one was new.
+
+        Intervals between the old mark and the first new sample become a gap, to be asked for again.
+        """
+        mark = self._marks.get(moid)
+        if not times or (mark is not None and times[-1] <= mark):
+            return False
+        self._marks[moid] = times[-1]
+        fresh = times if mark is None else [time for time in times if time > mark]
+        skipped = 0 if mark is None else max(0, self._intervals(fresh[0] - mark) - 1)
+        totals = self.totals
+        self.totals = replace(
+            totals, expected=totals.expected + len(fresh) + skipped, received=totals.received + len(fresh)
+        )
+        if mark is not None and skipped and self._refill:
+            gap = self._gaps.get(moid)
+            self._gaps[moid] = Window(gap.start if gap else mark, fresh[0] - self._interval)
+        elif skipped:
+            self._give_up(skipped)
+        return True
+
+    def gaps(self, now: int) -> Iterator[tuple[str, Window]]:
+        """What is still to be asked for, oldest first; what vCenter no longer keeps is given up as missing."""
+        horizon = now - self._retention
+        for moid, gap in sorted(self._gaps.items(), key=lambda item: item[1].start):
+            if gap.start < horizon:
+                lost = Window(gap.start, min(gap.end, horizon))
+                self._give_up(self._intervals(lost.end - lost.start))
+                if gap.end <= horizon:
+                    del self._gaps[moid]
+                    continue
+                self._gaps[moid] = Window(horizon, gap.end)
+            yield moid, self._gaps[moid]
+
+    def fill(self, moid: str, window: Window, times: Iterable[int]) -> int:
+        """Closes a window with the samples that came for it, and counts those that did not. Returns how many came."""
+        gap = self._gaps.get(moid)
+        if gap is None or gap != window:
+            return 0
+        del self._gaps[moid]
+        got = len([time for time in times if window.start < time <= window.end])
+        owed = self._intervals(window.end - window.start)
+        totals = self.totals
+        self.totals = replace(totals, received=totals.received + got, late=totals.late + got)
+        self._give_up(max(0, owed - got))
+        return got
+
+    def forget(self, moids: Iterable[str]) -> None:
+        """Drops entities that are gone; what they still owed is missing."""
+        for moid in moids:
+            self._marks.pop(moid, None)
+            gap = self._gaps.pop(moid, None)
+            if gap is not None:
+                self._give_up(self._intervals(gap.end - gap.start))
+
+    def known(self) -> tuple[str, ...]:
+        """Entities of which a sample has been seen."""
+        return tuple(self._marks)
+
+    def older(self, time: float) -> list[str]:
+        """Entities whose newest sample is older than a time."""
+        return [moid for moid, mark in self._marks.items() if mark < time]
+
+    def ages(self, now: float) -> list[float]:
+        """Seconds since each entity's newest sample, in rising order."""
+        return sorted(now - mark for mark in self._marks.values())
+
+    def saved(self) -> dict[str, int]:
+        """Per entity, the time up to which nothing is owed: what a restart goes on from."""
+        return {moid: self._gaps[moid].start if moid in self._gaps else mark for moid, mark in self._marks.items()}
+
+    def restore(self, saved: Mapping[str, int]) -> None:
+        """Goes on from saved marks; marks that are already known are kept."""
+        for moid, mark in saved.items():
+            self._marks.setdefault(moid, mark)
+
+    def _intervals(self, seconds: int) -> int:
+        return round(seconds / self._interval)
+
+    def _give_up(self, count: int) -> None:
+        self.totals = replace(self.totals, missing=self.totals.missing + count)
+
+
+class Times:
+    """sampleInfoCSV text -> times; many entities share a text, so each is read once."""
+
+    def __init__(self, *, limit: int = 4096) -> None:
+        self._known: dict[bytes, tuple[int, ...]] = {}
+        self._limit = limit
+
+    def read(self, text: bytes) -> tuple[int, ...]:
+        """Epoch seconds of ``20,2026-11-22T10:00:20Z,20,...``, oldest first.
+
+        (vSphere API reference, PerfEntityMetricCSV.sampleInfoCSV: interval and time by turns.) Raises ValueError.
+        """
+        known = self._known.get(text)
+        if known is None:
+            parts = text.decode().split(",")
+            known = tuple(sorted(int(datetime.fromisoformat(part).timestamp()) for part in parts[1::2]))
+            if len(self._known) >= self._limit:
+                self._known.clear()
+            self._known[text] = known
+        return known

@@ -1,0 +1,85 @@
+"""Certificates: the server's own, made when it starts, and those that hosts show in their configuration."""
+
+import functools
+import hashlib
+import ipaddress
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.x509.oid import NameOID
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate and its key, PEM, with the SHA-256 thumbprint in lower-case hex."""
+
+    certificate: bytes
+    key: bytes
+    thumbprint: str
+
+
+def self_signed(name: str, *, now: float, days: float = 730) -> Certificate:
+    """A new self-signed certificate for a DNS name and for the loopback addresses."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    names = [x509.DNSName(name), x509.DNSName("localhost")]
+    addresses = [x509.IPAddress(ipaddress.ip_address(text)) for text in ("127.0.0.1", "::1")]
+    builder = _builder(name, now=now, expires=now + days * 86400, public_key=key.public_key())
+    certificate = builder.add_extension(x509.SubjectAlternativeName([*names, *addresses]), critical=False).sign(
+        key, hashes.SHA256()
+    )
+    return Certificate(
+        certificate.public_bytes(serialization.Encoding.PEM),
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ),
+        certificate.fingerprint(hashes.SHA256()).hex(),
+    )
+
+
+def _builder(name: str, *, now: float, expires: float, public_key: object) -> x509.CertificateBuilder:
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(public_key)  # type: ignore[arg-type]  # any of cryptography's public keys
+        .serial_number(int.from_bytes(hashlib.sha256(f"{name}{now}{expires}".encode()).digest()[:16]) | 1)
+        .not_valid_before(datetime.fromtimestamp(now, UTC) - timedelta(days=1))
+        .not_valid_after(datetime.fromtimestamp(expires, UTC))
+    )
+
+
+@functools.lru_cache(maxsize=20_000)
+def host_certificate(name: str, expires: float) -> bytes:
+    """A host's certificate, PEM, valid until ``expires``; the same arguments give the same bytes."""
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
+    builder = _builder(name, now=expires - 1825 * 86400, expires=expires, public_key=key.public_key())
+    return builder.sign(key, None).public_bytes(serialization.Encoding.PEM)
+
+
+def server_context(directory: Path, own: Certificate, *, client_ca: bytes | None = None) -> ssl.SSLContext:
+    """A server's TLS context. With ``client_ca`` (PEM) a client must show a certificate that it signed.
+
+    The certificate is written to ``directory`` because the ssl module reads keys from files only.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    load(context, directory, own)
+    if client_ca is not None:
+        context.load_verify_locations(cadata=client_ca.decode())
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def load(context: ssl.SSLContext, directory: Path, own: Certificate) -> None:
+    """Use another certificate from the next handshake on."""
+    certificate, key = directory / "server.pem", directory / "server.key"
+    certificate.write_bytes(own.certificate)
+    key.touch(mode=0o600)
+    key.write_bytes(own.key)
+    context.load_cert_chain(certificate, key)

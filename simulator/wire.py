@@ -1,0 +1,206 @@
+"""SOAP as vCenter speaks it: a request's bytes to a typed call, and a typed result or fault to bytes.
+
+Types, names and versions are pyVmomi's. Namespaces: ``urn:vim25``; the API version comes in the SOAPAction header.
+"""
+
+import io
+import re
+from dataclasses import dataclass
+from typing import Any
+from xml.parsers.expat import ExpatError, ParserCreate
+from xml.sax.saxutils import escape
+
+from pyVmomi import SoapAdapter, VmomiSupport, vim, vmodl
+
+NAMESPACE = "urn:vim25"
+
+MAX_ELEMENTS = 500_000
+"""vpxd refuses a request with more XML elements (its option ``vmacore.soap.maxDocumentElements`` is this by default)."""
+
+HEADER = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<soapenv:Envelope'
+    ' xmlns:soapenc="http://schemas.xmlsoap.org/soap/encoding/"\n'
+    ' xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"\n'
+    ' xmlns:xsd="http://www.w3.org/2001/XMLSchema"\n'
+    ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">\n<soapenv:Body>\n'
+)
+FOOTER = "\n</soapenv:Body>\n</soapenv:Envelope>"
+
+_PREFIXES = {
+    NAMESPACE: "",
+    "http://www.w3.org/2001/XMLSchema": "xsd",
+    "http://www.w3.org/2001/XMLSchema-instance": "xsi",
+    "http://schemas.xmlsoap.org/soap/encoding/": "soapenc",
+    "http://schemas.xmlsoap.org/soap/envelope/": "soapenv",
+}
+_ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/ "
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request: the wire name of the method, the object it is called on, its arguments by name, the API version."""
+
+    method: str
+    this: Any
+    arguments: dict[str, Any]
+    version: str
+
+
+def version_of(soap_action: str | None, default: str) -> str:
+    """pyVmomi's version for a SOAPAction such as ``"urn:vim25/6.5"``; ``default`` is an API version such as ``8.0.3.0``."""
+    match = re.fullmatch(r'"?urn:(vim25/[\w.]+)"?', (soap_action or "").strip())
+    known: str | None = VmomiSupport.versionMap.get(match[1]) if match else None
+    return known or str(VmomiSupport.versionMap[f"vim25/{default}"])
+
+
+def method_of(body: bytes) -> str:
+    """The name of the method called, or ``""``: a cheap look at the first kilobytes, before anything is parsed."""
+    match = re.search(rb"<(?:[\w.-]+:)?Body[^>]*>\s*<(?:[\w.-]+:)?([A-Za-z_]+)", body[:8192])
+    return match[1].decode() if match else ""
+
+
+def check_size(body: bytes) -> None:
+    """Raise vpxd's fault for a request of too many elements, in its words."""
+    if body.count(b"<") - body.count(b"</") > MAX_ELEMENTS + 1:
+        method = method_of(body)
+        raise vmodl.fault.InvalidRequest(
+            msg=f"XML document element count exceeds configured maximum {MAX_ELEMENTS}\n\n"
+            f"while parsing call information for method {method}\nat line 1, column 171\n\n"
+            "while parsing SOAP body\nat line 1, column 64\n\nwhile parsing SOAP envelope\nat line 1, column 0\n\n"
+            f"while parsing HTTP request for method {method}\nat line 1, column 0"
+        )
+
+
+def parse(body: bytes, version: str) -> Call:
+    """The call in a SOAP request. Raises InvalidRequest where it is not one, MethodNotFound for an unknown method."""
+    reader = _Reader()
+    parser = ParserCreate(namespace_separator=" ")
+    parser.buffer_text = True
+    reader.attach(parser)
+    try:
+        parser.Parse(body, True)
+    except ExpatError as error:
+        raise vmodl.fault.InvalidRequest(msg=f"not well-formed XML: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise vmodl.fault.InvalidRequest(msg=f"cannot read the arguments of {reader.method}: {error}") from error
+    if reader.info is None:
+        raise vmodl.fault.InvalidRequest(msg="no SOAP body with a method in it")
+    return Call(reader.method, reader.arguments.pop("_this", None), reader.arguments, version)
+
+
+class _Reader(SoapAdapter.ExpatDeserializerNSHandlers):  # type: ignore[misc]  # pyVmomi is untyped
+    """Finds the method element and hands each argument below it to pyVmomi's deserialiser."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.method = ""
+        self.info: Any = None
+        self.arguments: dict[str, Any] = {}
+        self._depth = 0
+        self._types: dict[str, Any] = {}
+        self._pending: tuple[str, Any] | None = None
+
+    def attach(self, parser: Any) -> None:
+        self._parser = parser
+        SoapAdapter.SetHandlers(parser, SoapAdapter.GetHandlers(self))
+
+    def StartElementHandler(self, tag: str, attributes: dict[str, str]) -> None:  # noqa: N802  expat's name
+        self._collect()
+        self._depth += 1
+        name = tag.rpartition(" ")[2]
+        if self._depth == 2 and tag == _ENVELOPE + "Header":
+            self._depth = -100
+        elif self._depth == 3:
+            self._begin(name)
+        elif self._depth == 4:
+            declared = self._types[name]
+            item = declared.Item if isinstance(declared, type) and issubclass(declared, list) else declared
+            deserializer = SoapAdapter.SoapDeserializer(None)
+            deserializer.Deserialize(self._parser, item, False, self.nsMap)
+            self._pending = (name, deserializer)
+            self._depth -= 1
+            deserializer.StartElementHandler(tag, attributes)
+
+    def EndElementHandler(self, tag: str) -> None:  # noqa: N802  expat's name
+        self._collect()
+        self._depth -= 1
+        if tag == _ENVELOPE + "Header":
+            self._depth = 1
+
+    def CharacterDataHandler(self, data: str) -> None:  # noqa: N802  expat's name
+        """Text between elements means nothing."""
+
+    def _begin(self, name: str) -> None:
+        self.method = name
+        if name == "Fetch":
+            self.info = name
+            self._types = {"_this": VmomiSupport.ManagedObject, "prop": str}
+            return
+        try:
+            self.info = VmomiSupport.GetWsdlMethod(NAMESPACE, name).info
+        except KeyError:
+            raise vmodl.fault.MethodNotFound(msg=f"no such method: {name}", method=name) from None
+        self._types = {"_this": VmomiSupport.ManagedObject, **{p.name: p.type for p in self.info.params}}
+
+    def _collect(self) -> None:
+        if self._pending is None:
+            return
+        (name, deserializer), self._pending = self._pending, None
+        declared, value = self._types[name], deserializer.GetResult()
+        if isinstance(declared, type) and issubclass(declared, list):
+            self.arguments.setdefault(name, []).append(value)
+        else:
+            self.arguments[name] = value
+
+
+def reply(method: str, content: str) -> bytes:
+    """A successful reply around the XML of its ``returnval`` elements."""
+    return f'{HEADER}<{method}Response xmlns="{NAMESPACE}">{content}</{method}Response>{FOOTER}'.encode()
+
+
+def returned(call: Call, value: Any) -> str:
+    """The ``returnval`` elements for what a method returned."""
+    if value is None:
+        return ""
+    info = VmomiSupport.GetWsdlMethod(NAMESPACE, call.method).info
+    return element("returnval", value, declared=info.result, version=call.version)
+
+
+def element(name: str, value: Any, *, declared: Any = object, version: str) -> str:
+    """A value as an XML element; with a declared type of ``object`` it carries its ``xsi:type``."""
+    writer = io.StringIO()
+    serializer = SoapAdapter.SoapSerializer(writer, version, _PREFIXES)
+    serializer.outermostAttrs = ""
+    field = VmomiSupport.Object(name=name, type=declared, version="vim.version.version1", flags=VmomiSupport.F_OPTIONAL)
+    serializer.Serialize(value, field)
+    return writer.getvalue()
+
+
+def fault(error: Any, version: str) -> bytes:
+    """A SOAP fault; vCenter sends it with status 500."""
+    name = VmomiSupport.GetWsdlName(type(error))
+    known = VmomiSupport.GetCompatibleType(type(error), version)
+    message, error.msg = error.msg or name, None
+    writer = io.StringIO()
+    serializer = SoapAdapter.SoapSerializer(writer, version, _PREFIXES)
+    serializer.outermostAttrs = ""
+    wire_name = f"{VmomiSupport.GetWsdlName(known)}Fault"
+    field = VmomiSupport.Object(name=wire_name, type=object, version="vim.version.version1", flags=0)
+    serializer._SerializeDataObject(error, field, f' xmlns="{NAMESPACE}"', NAMESPACE)
+    error.msg = message
+    text = (
+        f"{HEADER}<soapenv:Fault><faultcode>ServerFaultCode</faultcode><faultstring>{escape(message)}</faultstring>"
+        f"<detail>{writer.getvalue()}</detail></soapenv:Fault>{FOOTER}"
+    )
+    return text.encode()
+
+
+def system_error(reason: str) -> Any:
+    """vCenter's fault for something that went wrong inside it."""
+    return vmodl.fault.SystemError(msg=f"A general system error occurred: {reason}", reason=reason)
+
+
+def not_authenticated(this: Any) -> Any:
+    """The fault for a call without a session."""
+    text = "The session is not authenticated."
+    return vim.fault.NotAuthenticated(msg=text, object=this, privilegeId="System.View")

@@ -1,0 +1,101 @@
+"""Writes docs/METRICS.md from the code; with --check it only says whether the committed page is up to date."""
+
+import difflib
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from prometheus_client.metrics import MetricWrapperBase
+
+from exporter import catalog
+from exporter.model import HISTORICAL_KINDS, REALTIME_KINDS, Counter, Family, Kind
+from exporter.telemetry import Telemetry
+from exporter.vcenter.counters import family, unit_of
+from simulator import counters as vcenter
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "METRICS.md"
+
+INTRODUCTION = """# Metrics
+
+Written by `make docs` from the code; do not edit. Values are in base units. Performance series carry `vcenter`,
+`moid`, the object's name under its kind (`vm`, `host`, `cluster`, `datastore`, ...) and, where a counter has instances,
+`device`; everything else about an object is on its `_info` series. Where vCenter has no sample there is no series.
+"""
+
+COUNTERS = """## Performance counters
+
+A counter keeps vSphere's name in snake case and gets its base unit at the end. KIND is one of {kinds}.
+These are the {count} counters of a vCenter as govmomi recorded them; one that another vCenter has on top is named and
+scaled by the same rule.
+
+"""
+
+
+def table(*head: str, rows: Iterable[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = (head, tuple("---" for _ in head), *rows)
+    return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines) + "\n"
+
+
+def fixed_families() -> Iterator[Family]:
+    """The families of the catalogue, in its order."""
+    for thing in vars(catalog).values():
+        if isinstance(thing, Family):
+            yield thing
+
+
+def inventory_section() -> str:
+    """What is known of vCenter's objects apart from counters."""
+    rows = ((f"`{f.name}`", f.kind, f.help, f.source) for f in fixed_families())
+    return "## Inventory and state\n\n" + table("metric", "type", "meaning", "vSphere source", rows=rows)
+
+
+def own_section() -> str:
+    """What the agent says about itself and its sources."""
+    collectors = Telemetry().registry._collector_to_names
+    rows = []
+    for collector in collectors:
+        if not isinstance(collector, MetricWrapperBase):
+            continue
+        [metric] = collector.describe()
+        name = f"{metric.name}_total" if metric.type == "counter" else metric.name
+        labels = ", ".join(f"`{label}`" for label in collector._labelnames)
+        rows.append((f"`{name}`", metric.type, labels, metric.documentation))
+    return "## The agent itself\n\n" + table("metric", "type", "labels", "meaning", rows=sorted(rows))
+
+
+def scale(unit: str) -> str:
+    """How the number on the wire becomes the value."""
+    base = unit_of(unit)
+    return f"x {base.multiply:,}" if base.multiply > 1 else f"/ {base.divide:,}" if base.divide > 1 else "as is"
+
+
+def counter_section() -> str:
+    """Every counter that the recorded vCenter has."""
+    rows = []
+    for row in sorted(vcenter.load().values(), key=lambda counter: counter.full_name):
+        counter = Counter(row.key, row.full_name, row.unit, row.stats, row.level, row.summary)
+        name = family(Kind.VM, counter).name.replace("vsphere_vm_", "vsphere_KIND_", 1)
+        rows.append((row.full_name, f"`{name}`", row.unit, scale(row.unit), str(row.level), row.summary))
+    kinds = ", ".join(f"`{kind}`" for kind in (*REALTIME_KINDS, *HISTORICAL_KINDS))
+    head = COUNTERS.format(kinds=kinds, count=len(rows))
+    return head + table("vSphere counter", "metric", "unit", "scale", "level", "meaning", rows=rows)
+
+
+def main(arguments: list[str]) -> int:
+    """0, or with --check 1 where the committed page is another."""
+    page = f"{INTRODUCTION}\n{own_section()}\n{inventory_section()}\n{counter_section()}"
+    if arguments != ["--check"]:
+        PAGE.write_text(page, encoding="utf-8")
+        return 0
+    committed = PAGE.read_text(encoding="utf-8") if PAGE.is_file() else ""
+    differences = difflib.unified_diff(
+        committed.splitlines(), page.splitlines(), "committed", "written", lineterm="", n=0
+    )
+    if said := "\n".join(differences):
+        print(f"docs/METRICS.md is out of date; run `make docs`\n{said}")
+    return int(bool(said))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
