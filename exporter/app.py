@@ -38,6 +38,7 @@ MARKS_PERIOD = 60.0
 class _Running:
     poller: Poller
     task: asyncio.Task[None]
+    identity: tuple[object, ...]
 
 
 class App:
@@ -65,7 +66,7 @@ class App:
         self._publisher = Publisher(self.telemetry.registry, clock, budget=config.series_budget)
         self._started = clock.now()
         self._running: dict[str, _Running] = {}
-        self._reloaded = True
+        self._reload_error = ""
 
     async def run(self, stop: asyncio.Event, *, started: Callable[[str], None] = lambda _: None) -> None:
         """Runs until ``stop`` is set; ``started`` is told the address that is listened on. Raises ConfigError."""
@@ -101,7 +102,13 @@ class App:
     def status(self) -> Status:
         """What the status page shows."""
         pollers = [running.poller for running in self._running.values()]
-        return overview(pollers, started=self._started, reloaded=self._reloaded, publisher=self._publisher)
+        return overview(
+            pollers,
+            now=self._clock.now(),
+            started=self._started,
+            reload_error=self._reload_error,
+            publisher=self._publisher,
+        )
 
     async def save_marks(self) -> None:
         """Writes the high-water marks of every vCenter to the state database."""
@@ -117,7 +124,7 @@ class App:
         try:
             config = await asyncio.to_thread(self._load)
         except ConfigError as error:
-            self._reloaded = False
+            self._reload_error = str(error)
             self.telemetry.reload_ok.set(0)
             _log.error("reload failed, the configuration before stays in force: %s", error)
             return
@@ -129,13 +136,12 @@ class App:
         for name in ("listen", "state"):
             if getattr(config, name) != getattr(self.config, name):
                 _log.warning("%s has changed; it takes effect when the agent is started again", name)
-        old = {vcenter.name: vcenter for vcenter in self.config.vcenters}
         new = {vcenter.name: vcenter for vcenter in config.vcenters}
         relabelled = config.labels != self.config.labels
         self.config = replace(config, listen=self.config.listen, state=self.config.state)
         self._publisher.set_budget(config.series_budget)
         for name in list(self._running):
-            if relabelled or old.get(name) != new.get(name):
+            if relabelled or name not in new or self._running[name].identity != _identity(new[name]):
                 await self._end(name)
             else:
                 self._running[name].poller.session.retry_login_now()
@@ -144,7 +150,7 @@ class App:
                 await self._start(vcenter)
 
     def _took_over(self) -> None:
-        self._reloaded = True
+        self._reload_error = ""
         self.telemetry.reload_ok.set(1)
         self.telemetry.reload_time.set(self._clock.now())
 
@@ -160,7 +166,7 @@ class App:
         )
         poller = Poller(vcenter, world, marks=await self._load_marks(vcenter.name))
         task = asyncio.create_task(poller.run(), name=vcenter.name)
-        self._running[vcenter.name] = _Running(poller, task)
+        self._running[vcenter.name] = _Running(poller, task, _identity(vcenter))
 
     async def _end(self, name: str) -> None:
         running = self._running.pop(name)
@@ -219,6 +225,13 @@ class App:
                         _log.warning("while stopping: %s", result)
         except TimeoutError:
             _log.warning("stopping took longer than %g s; what was left is abandoned", STOP_LIMIT)
+
+
+def _identity(vcenter: VCenter) -> tuple[object, ...]:
+    """The configuration of a vCenter together with the contents of its TLS files: a renewed one is a change."""
+    tls = vcenter.tls
+    files = (tls.ca_file, tls.client_cert, tls.client_key)
+    return (vcenter, *(file.read_bytes() if file and file.is_file() else b"" for file in files))
 
 
 def _raise_first(tasks: list[asyncio.Task[None]]) -> None:

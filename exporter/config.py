@@ -90,6 +90,6 @@ class Config:
     listen: str = "127.0.0.1:9272"
     state: str = "/var/lib/novacenter"
     vcenters: tuple[VCenter, ...] = ()
-    clouds: tuple[Mapping[str, object], ...] = ()
+    clouds: tuple[Mapping[str, object], ...] = field(default=(), repr=False)
     labels: tuple[str, ...] = ()
     series_budget: int = 1_000_000

@@ -1,5 +1,6 @@
 """Values -> exposition text, in Prometheus text format 0.0.4 and OpenMetrics 1.0. Pure; client_python is its oracle."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 
@@ -8,6 +9,9 @@ from prometheus_client.utils import floatToGoString
 from exporter.model import Family, Row
 
 _go: Callable[[float], str] = floatToGoString
+
+_LONGEST = 19
+"""Digits of the greatest value of a sample, an xsd:long."""
 
 
 class Format(Enum):
@@ -21,7 +25,8 @@ class Scale(dict[bytes, bytes]):
     """Integer text of a sample -> exposition text with its line feed, computed once per distinct text.
 
     The value is ``integer * multiply / divide``, written as client_python and Go write floats. An empty text (no
-    sample) stays empty. The table is emptied when it holds ``limit`` texts, which bounds its memory.
+    sample) stays empty. The table is emptied when it holds ``limit`` texts, which bounds its memory. A text that no
+    64-bit integer can have is NaN.
     """
 
     def __init__(self, multiply: int = 1, divide: int = 1, *, limit: int = 200_000) -> None:
@@ -34,7 +39,8 @@ class Scale(dict[bytes, bytes]):
         if len(self) >= self._limit:
             self.clear()
             self[b""] = b""
-        line = self[text] = number(int(text) * self._multiply / self._divide) + b"\n"
+        value = int(text) * self._multiply / self._divide if len(text) <= _LONGEST else math.nan
+        line = self[text] = number(value) + b"\n"
         return line
 
 
@@ -67,8 +73,15 @@ def header(family: Family, form: Format) -> bytes:
 
 def lines(family: Family, rows: Iterable[Row]) -> bytes:
     """The series of one family, without its header."""
-    name = family.name
-    return b"".join([f"{name}{{{label_pairs(row.labels)}}} ".encode() + number(row.value) + b"\n" for row in rows])
+    return b"".join([_line(family.name, label_pairs(row.labels), row.value) for row in rows])
+
+
+def _line(name: str, labels: str, value: float) -> bytes:
+    return (
+        f"{name}{{{labels}}} ".encode() + number(value) + b"\n"
+        if labels
+        else f"{name} ".encode() + number(value) + b"\n"
+    )
 
 
 def page(sources: Sequence[Mapping[Family, bytes]], form: Format) -> Iterator[bytes]:

@@ -11,13 +11,14 @@ from exporter.clock import Clock
 from exporter.config import Globs, VCenter
 from exporter.errors import SourceError
 from exporter.exposition import Scale
+from exporter.inventorypage import InventoryPage
 from exporter.late import LateSeries
 from exporter.model import HISTORICAL_KINDS, REALTIME_KINDS, Counter, Entity, Family, Kind
 from exporter.notice import Notice
 from exporter.pulse import Pulse
 from exporter.store import Store
 from exporter.telemetry import Telemetry
-from exporter.vcenter import counters, families, limits, tls
+from exporter.vcenter import counters, limits, tls
 from exporter.vcenter.decode import Decoder
 from exporter.vcenter.inventory import Inventory
 from exporter.vcenter.limits import Abilities
@@ -68,6 +69,7 @@ class Poller:
         self.session = Session(self._transport, vcenter, clock=world.clock, rng=world.rng)
         self._watch = Watch(self.session, vcenter, clock=world.clock)
         self.inventory: Inventory | None = None
+        self._inventory_page = InventoryPage(vcenter.name)
         self._arrived = asyncio.Event()
         self.abilities: Abilities | None = None
         self._logins = 0
@@ -86,6 +88,7 @@ class Poller:
         self.certificates: dict[str, float] = {}
         self.last_success: float | None = None
         self.last_error: SourceError | None = None
+        self.since: float | None = None
         self._shown = True
         self._telemetry.up.labels(self.name).set(0)
 
@@ -122,7 +125,11 @@ class Poller:
 
     async def list_inventory(self) -> None:
         """One full listing, without staying for updates."""
-        await self._watch.list(self._take_inventory)
+        async with contextlib.aclosing(self._watch.inventories()) as inventories:
+            async for inventory in inventories:
+                await self._take_inventory(inventory)
+                if inventory.complete:
+                    break
 
     def _pulse(self, name: str, interval: float) -> Pulse:
         def skipped(count: int) -> None:
@@ -135,23 +142,24 @@ class Poller:
 
     async def _watching(self) -> None:
         try:
-            await self._watch.run(self._take_inventory)
+            async for inventory in self._watch.inventories():
+                await self._take_inventory(inventory)
         except SourceError as error:
             self._failed("inventory", error)
 
-    def _take_inventory(self, inventory: Inventory) -> None:
+    async def _take_inventory(self, inventory: Inventory) -> None:
         self.inventory = inventory
         self._notices["inventory"].well()
         self._telemetry.inventory_updates.labels(self.name).inc()
         for store in self._stores.values():
             store.update(inventory.entities)
-        self._show_inventory()
         self._arrived.set()
+        await self._inventory_page.update(inventory)
+        self._show_inventory()
 
     def _show_inventory(self) -> None:
-        if self.inventory is not None:
-            rendered, series = families.rendered(self.inventory, self.name)
-            self._world.publish(self.name, "inventory", rendered, series)
+        if self._shown:
+            self._world.publish(self.name, "inventory", *self._inventory_page.rendered())
 
     async def _keep_alive(self) -> None:
         try:
@@ -295,6 +303,8 @@ class Poller:
     def _succeeded(self, name: str) -> None:
         self._notices[name].well()
         self.last_success = self._clock.now()
+        if self.last_error is not None or self.since is None:
+            self.since = self.last_success
         self.last_error = None
         self._telemetry.up.labels(self.name).set(1)
         self._telemetry.last_success.labels(self.name).set(self.last_success)
@@ -304,6 +314,8 @@ class Poller:
 
     def _failed(self, name: str, error: SourceError) -> None:
         self._notices[name].failed(error, nature=error.outcome)
+        if self.last_error is None:
+            self.since = self._clock.now()
         self.last_error = error
         self._telemetry.up.labels(self.name).set(0)
         stale = STALE_INTERVALS * self.vcenter.realtime_interval

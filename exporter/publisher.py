@@ -6,7 +6,7 @@ All calls belong to one event loop. Compression, the only long step, runs in a w
 import asyncio
 import logging
 from collections import Counter as Tally
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from isal import isal_zlib
@@ -44,12 +44,13 @@ class Page:
         """Bytes of the whole page."""
         return sum(map(len, self.chunks))
 
-    def pieces(self) -> Iterator[memoryview]:
-        """The page in pieces of at most 128 KiB, without a copy."""
-        for chunk in self.chunks:
-            view = memoryview(chunk)
-            for start in range(0, len(view), _PIECE):
-                yield view[start : start + _PIECE]
+
+def pieces(chunks: Iterable[bytes]) -> Iterator[memoryview]:
+    """The same bytes in pieces of at most 128 KiB, without a copy."""
+    for chunk in chunks:
+        view = memoryview(chunk)
+        for start in range(0, len(view), _PIECE):
+            yield view[start : start + _PIECE]
 
 
 class _Metrics:
@@ -119,7 +120,7 @@ class _Edition:
 def _compressed(plain: Page) -> bytes:
     """One gzip member. isal releases the interpreter lock while it works."""
     compressor = isal_zlib.compressobj(level=1, wbits=_GZIP)
-    return b"".join([*map(compressor.compress, plain.pieces()), compressor.flush()])
+    return b"".join([*map(compressor.compress, pieces(plain.chunks)), compressor.flush()])
 
 
 class Publisher:

@@ -14,7 +14,6 @@ from exporter.model import Entity, Family, Kind
 Samples = tuple[tuple[int, str], ...]
 """The series of an entity in the order of its values: (counter id, instance)."""
 
-
 _MOST_LAYOUTS = 50_000
 
 
@@ -38,7 +37,7 @@ class Column:
     @property
     def series(self) -> int:
         """How many series the column would show now."""
-        return len(self.values) - len(self.free) - len(self.hidden)
+        return len(self.values) - len(self.free) - sum(not self.values[index] for index in self.hidden)
 
     def open(self, before: bytes) -> int:
         """Takes a slot for a series whose line starts with ``before``."""
@@ -146,8 +145,9 @@ class Store:
         if entry is None or (counter, "") not in entry.series:
             return None
         index = entry.series.index((counter, ""))
-        text = entry.columns[index].values[entry.slots[index]]
-        return float(entry.columns[index].scale[text]) if text else None
+        column = entry.columns[index]
+        text = column.values[entry.slots[index]]
+        return float(column.scale[text]) if text and column is not self._unasked else None
 
     def late(
         self, entity: Entity, *, series: Samples, values: list[bytes], times: tuple[int, ...]
@@ -171,7 +171,8 @@ class Store:
         kept: dict[tuple[int, str], tuple[Column, int]] = {}
         if old is not None:
             if self._same_labels(old.entity, entity):
-                kept = dict(zip(old.series, zip(old.columns, old.slots, strict=True), strict=True))
+                owned = zip(old.series, zip(old.columns, old.slots, strict=True), strict=True)
+                kept = {key: slot for key, slot in owned if slot[0] is not self._unasked}
             else:
                 self._close(old)
         opener = self._opener(entity)
@@ -180,16 +181,23 @@ class Store:
             before = kept.pop(key, None)
             slots.append(before[1] if before else self._open(column, opener, key[1]))
         for column, slot in kept.values():
-            self._give_back(column, slot)
+            column.close(slot)
         entry = self._entries[entity.moid] = _Entry(entity, series, columns, targets, slots)
         return entry
 
     def _layout(self, kind: Kind, series: Samples) -> tuple[tuple[Column, ...], tuple[list[bytes], ...]]:
-        """The columns of a series tuple; the many entities that share one share the layout."""
+        """The columns of a series tuple; the many entities that share one share the layout.
+
+        A series that comes twice has one slot, its first: a page may not show it twice.
+        """
         known = self._layouts.get((kind, id(series)))
         if known is None:
             defined = self._columns.get(kind, {})
-            columns = tuple(defined.get(counter, self._unasked) for counter, _ in series)
+            first = {key: index for index, key in reversed(list(enumerate(series)))}
+            columns = tuple(
+                defined.get(key[0], self._unasked) if first[key] == index else self._unasked
+                for index, key in enumerate(series)
+            )
             if len(self._layouts) >= _MOST_LAYOUTS:
                 self._layouts.clear()
             # The series tuple is kept in the value, so that its id stays taken.
@@ -221,10 +229,15 @@ class Store:
         if not self._same_labels(entry.entity, entity):
             opener = self._opener(entity)
             for index, (column, (_, instance)) in enumerate(zip(entry.columns, entry.series, strict=True)):
+                if column is self._unasked:
+                    continue
                 value = column.values[entry.slots[index]]
-                self._give_back(column, entry.slots[index])
+                column.close(entry.slots[index])
                 entry.slots[index] = slot = self._open(column, opener, instance)
-                column.values[slot] = value
+                if value:
+                    column.values[slot] = value
+                else:
+                    column.hide(slot)
         entry.entity = entity
 
     def _close(self, entry: _Entry) -> None:

@@ -40,7 +40,11 @@ class Accounts:
 
 
 class Model(Store):
-    """A vCenter's state. ``now`` gives seconds since the epoch; tests move it."""
+    """A vCenter's state. ``now`` gives seconds since the epoch; tests move it.
+
+    Free to be set: ``skew`` (seconds that the vCenter's clock is ahead), ``denied`` (privileges that the user lacks),
+    ``missing_counters`` (names of counters that this vCenter lacks), ``settings``, ``stats_level``.
+    """
 
     def __init__(self, now: Callable[[], float], *, seed: int = 1, accounts: Accounts | None = None) -> None:
         super().__init__()
@@ -52,9 +56,15 @@ class Model(Store):
         self.counters: dict[int, Counter] = load()
         self.settings: dict[str, str | int | bool] = {"config.vpxd.stats.maxQueryMetrics": "256"}
         self.stats_level = 1
-        self.denied: set[str] = set()
+        self.denied: frozenset[str] = frozenset()
+        self.missing_counters: frozenset[str] = frozenset()
+        self.skew = 0.0
         self.custom_fields: dict[int, tuple[str, str | None]] = {}
         self._numbers: dict[str, int] = {}
+
+    def time(self) -> float:
+        """The vCenter's own clock, seconds since the epoch."""
+        return self.now() + self.skew
 
     def uuid(self, *words: object) -> str:
         """A UUID that depends on the seed and the words alone."""

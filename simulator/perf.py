@@ -155,8 +155,8 @@ class Engine:
         self._available: dict[tuple[object, ...], tuple[Metric, ...]] = {}
         self._series: dict[tuple[str, tuple[Metric, ...] | None, bool], tuple[object, tuple[Series, ...]]] = {}
 
-    def available(self, node: Node, *, realtime: bool, hidden: frozenset[str] = frozenset()) -> tuple[Metric, ...]:
-        """Every (counter, instance) of an entity, without the counters named in ``hidden``.
+    def available(self, node: Node, *, realtime: bool) -> tuple[Metric, ...]:
+        """Every (counter, instance) of an entity, without the counters that the model lacks.
 
         Historical series exist up to the statistics level, which is lower for instances (PerfCounterInfo.level).
         """
@@ -165,17 +165,17 @@ class Engine:
             return ()
         words = ("-", "cpu", "nic", "vdisk", "lun", "ds", "hba", "path", "sys")
         shape = tuple((word, instances(self.model, node, word)) for word in words)
-        key = (column, realtime, shape, hidden, id(self.model.counters))
+        key = (column, realtime, shape, self._generation())
         if key not in self._available:
-            self._available[key] = tuple(self._metrics(column, dict(shape), realtime=realtime, hidden=hidden))
+            self._available[key] = tuple(self._metrics(column, dict(shape), realtime=realtime))
         return self._available[key]
 
     def _metrics(
-        self, column: str, shape: dict[str, tuple[str, ...]], *, realtime: bool, hidden: frozenset[str]
+        self, column: str, shape: dict[str, tuple[str, ...]], *, realtime: bool
     ) -> list[Metric]:
         metrics = []
         for counter in self.model.counters.values():
-            if column not in counter.ranges or counter.full_name in hidden:
+            if column not in counter.ranges or counter.full_name in self.model.missing_counters:
                 continue
             for word in counter.ranges[column].instances:
                 level = counter.level if word == "-" else counter.device_level
@@ -183,23 +183,23 @@ class Engine:
                     metrics.extend((counter.key, instance) for instance in shape[word])
         return metrics
 
-    def series(self, spec: Spec, *, hidden: frozenset[str] = frozenset()) -> tuple[Series, ...]:
+    def series(self, spec: Spec, *) -> tuple[Series, ...]:
         """The series that a spec asks for, in the order asked. What the entity does not have is left out."""
         node = self.model.get(spec.moid)
         if not is_sampled(self.model, node):
             return ()
         key = (spec.moid, spec.metrics, spec.interval in {REALTIME, None})
-        stamp = (node.epoch, id(self.model.counters), hidden)
+        stamp = (node.epoch, self._generation())
         found = self._series.get(key)
         if found is None or found[0] != stamp:
             if len(self._series) > 100_000:
                 self._series.clear()
-            found = self._series[key] = (stamp, self._expand(node, spec, hidden=hidden))
+            found = self._series[key] = (stamp, self._expand(node, spec))
         return found[1]
 
-    def _expand(self, node: Node, spec: Spec, *, hidden: frozenset[str]) -> tuple[Series, ...]:
+    def _expand(self, node: Node, spec: Spec, *) -> tuple[Series, ...]:
         realtime = spec.interval in {REALTIME, None} and node.kind in REALTIME_KINDS
-        available = self.available(node, realtime=realtime, hidden=hidden)
+        available = self.available(node, realtime=realtime)
         if spec.metrics is None:
             return tuple(self.one(node, metric) for metric in available)
         by_counter: dict[int, list[str]] = {}

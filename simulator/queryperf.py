@@ -18,14 +18,11 @@ _DAY = 86400 // REALTIME
 class Distortion:
     """How samples are to differ from the truth.
 
-    ``skew`` shifts the server's clock by seconds; ``gaps`` is the share of values that are -1, vCenter's "no sample";
-    ``hidden`` names counters that are missing; ``normal_only`` ignores a wish for csv; ``shuffle`` reorders entities
-    and series.
+    ``gaps`` is the share of values that are -1, vCenter's "no sample"; ``normal_only`` ignores a wish for csv;
+    ``shuffle`` reorders entities and series.
     """
 
-    skew: float = 0.0
     gaps: float = 0.0
-    hidden: frozenset[str] = frozenset()
     normal_only: bool = False
     shuffle: bool = False
 
@@ -110,13 +107,13 @@ class _Reader:
 
 def render(engine: Engine, specs: Sequence[Spec], distortion: Distortion) -> Iterator[str]:
     """The ``returnval`` element of each spec. Check the specs with ``perf.check`` first."""
-    now = engine.model.now() + distortion.skew
+    now = engine.model.time()
     chance = random.Random(len(specs) + int(now))  # noqa: S311  repeatable, not secret
     ordered = chance.sample(specs, len(specs)) if distortion.shuffle else specs
     infos: dict[tuple[int, range, bool], str] = {}
     for spec in ordered:
         csv = spec.csv and not distortion.normal_only
-        series: Sequence[Series] = engine.series(spec, hidden=distortion.hidden)
+        series: Sequence[Series] = engine.series(spec)
         interval, window = engine.window(spec, now)
         if not series or not window:
             series, window = (), range(0)

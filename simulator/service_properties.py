@@ -96,6 +96,12 @@ def counter_info(model: Model, key: int) -> Data:
     )
 
 
+def counters(model: Model) -> list[Data]:
+    """The counters that this vCenter has."""
+    missing = model.missing_counters
+    return [counter_info(model, key) for key, one in model.counters.items() if one.full_name not in missing]
+
+
 _UNITS = {
     "percent": ("%", "Percentage"),
     "kiloBytes": ("KB", "Kilobyte"),
@@ -153,10 +159,10 @@ def _privileges(_model: Model, _node: Node) -> list[Data]:
 SERVICES: Mapping[str, Mapping[str, Callable[[Model, Node], Any]]] = {
     "ServiceInstance": {
         "content": lambda model, _: service_content(model),
-        "serverClock": lambda model, _: Time(model.now()),
+        "serverClock": lambda model, _: Time(model.time()),
     },
     "PerformanceManager": {
-        "perfCounter": lambda model, _: [counter_info(model, key) for key in model.counters],
+        "perfCounter": lambda model, _: counters(model),
         "historicalInterval": _intervals,
     },
     "OptionManager": {"setting": lambda model, _: options(model)},

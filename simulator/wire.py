@@ -12,6 +12,8 @@ from xml.sax.saxutils import escape
 
 from pyVmomi import SoapAdapter, VmomiSupport, vim, vmodl
 
+from simulator import data
+
 NAMESPACE = "urn:vim25"
 
 MAX_ELEMENTS = 500_000
@@ -158,39 +160,38 @@ def reply(method: str, content: str) -> bytes:
     return f'{HEADER}<{method}Response xmlns="{NAMESPACE}">{content}</{method}Response>{FOOTER}'.encode()
 
 
-def returned(call: Call, value: Any) -> str:
+def returned(method: str, value: Any) -> str:
     """The ``returnval`` elements for what a method returned."""
-    if value is None:
-        return ""
-    info = VmomiSupport.GetWsdlMethod(NAMESPACE, call.method).info
-    return element("returnval", value, declared=info.result, version=call.version)
+    info = VmomiSupport.GetWsdlMethod(NAMESPACE, method).info
+    return data.element("returnval", value, data.declare(info.methodResult))
 
 
-def element(name: str, value: Any, *, declared: Any = object, version: str) -> str:
-    """A value as an XML element; with a declared type of ``object`` it carries its ``xsi:type``."""
+def localized(tag: str, error: Any, version: str) -> str:
+    """A fault inside a reply, as a LocalizedMethodFault element."""
+    message, error.msg = error.msg, None
+    inner = _fault_element("fault", error, version, attributes="")
+    error.msg = message
+    return f"<{tag}>{inner}<localizedMessage>{escape(message or '')}</localizedMessage></{tag}>"
+
+
+def _fault_element(tag: str, error: Any, version: str, *, attributes: str) -> str:
     writer = io.StringIO()
     serializer = SoapAdapter.SoapSerializer(writer, version, _PREFIXES)
     serializer.outermostAttrs = ""
-    field = VmomiSupport.Object(name=name, type=declared, version="vim.version.version1", flags=VmomiSupport.F_OPTIONAL)
-    serializer.Serialize(value, field)
+    field = VmomiSupport.Object(name=tag, type=object, version="vim.version.version1", flags=0)
+    serializer._SerializeDataObject(error, field, attributes, NAMESPACE)  # noqa: SLF001  no public way around msg
     return writer.getvalue()
 
 
 def fault(error: Any, version: str) -> bytes:
     """A SOAP fault; vCenter sends it with status 500."""
-    name = VmomiSupport.GetWsdlName(type(error))
-    known = VmomiSupport.GetCompatibleType(type(error), version)
+    name = VmomiSupport.GetWsdlName(VmomiSupport.GetCompatibleType(type(error), version))
     message, error.msg = error.msg or name, None
-    writer = io.StringIO()
-    serializer = SoapAdapter.SoapSerializer(writer, version, _PREFIXES)
-    serializer.outermostAttrs = ""
-    wire_name = f"{VmomiSupport.GetWsdlName(known)}Fault"
-    field = VmomiSupport.Object(name=wire_name, type=object, version="vim.version.version1", flags=0)
-    serializer._SerializeDataObject(error, field, f' xmlns="{NAMESPACE}"', NAMESPACE)
+    detail = _fault_element(f"{name}Fault", error, version, attributes=f' xmlns="{NAMESPACE}"')
     error.msg = message
     text = (
         f"{HEADER}<soapenv:Fault><faultcode>ServerFaultCode</faultcode><faultstring>{escape(message)}</faultstring>"
-        f"<detail>{writer.getvalue()}</detail></soapenv:Fault>{FOOTER}"
+        f"<detail>{detail}</detail></soapenv:Fault>{FOOTER}"
     )
     return text.encode()
 
@@ -200,7 +201,9 @@ def system_error(reason: str) -> Any:
     return vmodl.fault.SystemError(msg=f"A general system error occurred: {reason}", reason=reason)
 
 
-def not_authenticated(this: Any) -> Any:
+def not_authenticated() -> Any:
     """The fault for a call without a session."""
-    text = "The session is not authenticated."
-    return vim.fault.NotAuthenticated(msg=text, object=this, privilegeId="System.View")
+    receiver = vim.ServiceInstance("ServiceInstance")
+    return vim.fault.NotAuthenticated(
+        msg="The session is not authenticated.", object=receiver, privilegeId="System.View"
+    )

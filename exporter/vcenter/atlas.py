@@ -70,14 +70,17 @@ class Atlas:
         return self._paths[moid]
 
     def labels(self, moid: str, kind: Kind) -> dict[str, str]:
-        """What the object belongs to, by name, and its UUIDs; a label without value is left out."""
+        """What the object belongs to, by name, and its UUIDs; a label without value is left out.
+
+        What is of the same kind (the folder of a folder) is called ``parent``: the kind's word is the object's own name.
+        """
         values = self._records[moid].values
         host = values.get("runtime.host")
         pool = values.get("resourcePool")
         folder, datacenter = self._place(self.parent(moid))
         labels = {
             "cluster": self.name(self._cluster(moid, host, pool)),
-            "datacenter": datacenter if kind is not Kind.DATACENTER else None,
+            "datacenter": datacenter,
             "folder": folder,
             "host": self.name(host),
             "resource_pool": self.name(self._pool(moid, Kind.RESOURCE_POOL, pool)),
@@ -85,7 +88,7 @@ class Atlas:
             "uuid": values.get("config.uuid") or values.get("summary.hardware.uuid") or values.get("uuid"),
             "instance_uuid": values.get("config.instanceUuid"),
         }
-        return {label: value for label, value in labels.items() if value}
+        return {"parent" if label == kind.value else label: value for label, value in labels.items() if value}
 
     def _kind(self, moid: str | None) -> Kind | None:
         record = self._records.get(moid) if moid else None

@@ -93,12 +93,12 @@ def select(available: Iterable[Counter], globs: Globs) -> Selected:
 
     Two counters can carry one name (vSphere has had such pairs); the first by id is kept.
     """
-    found: dict[str, Counter] = {}
+    named: dict[str, Counter] = {}
     for counter in sorted(available, key=lambda c: c.id):
-        if _meets(counter.name, globs.include) and not _meets(counter.name, globs.exclude):
-            found.setdefault(counter.name, counter)
-    missing = tuple(p for p in globs.include if not any(fnmatchcase(name, p) for name in found))
-    return Selected(tuple(found.values()), missing)
+        named.setdefault(counter.name, counter)
+    found = [c for c in named.values() if _meets(c.name, globs.include) and not _meets(c.name, globs.exclude)]
+    missing = tuple(p for p in globs.include if not any(fnmatchcase(name, p) for name in named))
+    return Selected(tuple(found), missing)
 
 
 def _meets(name: str, patterns: Iterable[str]) -> bool:

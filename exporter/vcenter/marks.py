@@ -5,7 +5,7 @@ A sample is one interval of one entity, with all its counters. Times are epoch s
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from exporter.model import Completeness
 
@@ -33,7 +33,7 @@ class Marks:
         self._retention = retention
         self._refill = refill
         self._marks: dict[str, int] = {}
-        self._gaps: dict[str, Window] = {}
+        self._gaps: dict[str, list[Window]] = {}
         self.totals = Completeness()
 
     def mark(self, moid: str) -> int | None:
@@ -43,57 +43,66 @@ class Marks:
     def take(self, moid: str, times: tuple[int, ...]) -> bool:
         """Counts samples of the newest, in order of time, and moves the mark. True where at least one was new.
 
-        Intervals between the old mark and the first new sample become a gap, to be asked for again.
+        Intervals between the old mark and the first new sample become a gap, to be asked for again; intervals between
+        new samples are what vCenter does not have, and missing.
         """
         mark = self._marks.get(moid)
         if not times or (mark is not None and times[-1] <= mark):
             return False
         self._marks[moid] = times[-1]
         fresh = times if mark is None else [time for time in times if time > mark]
+        holes = max(0, self._intervals(fresh[-1] - fresh[0]) + 1 - len(fresh))
         skipped = 0 if mark is None else max(0, self._intervals(fresh[0] - mark) - 1)
         totals = self.totals
         self.totals = replace(
-            totals, expected=totals.expected + len(fresh) + skipped, received=totals.received + len(fresh)
+            totals, expected=totals.expected + len(fresh) + holes + skipped, received=totals.received + len(fresh)
         )
         if mark is not None and skipped and self._refill:
-            gap = self._gaps.get(moid)
-            self._gaps[moid] = Window(gap.start if gap else mark, fresh[0] - self._interval)
-        elif skipped:
-            self._give_up(skipped)
+            self._gaps.setdefault(moid, []).append(Window(mark, fresh[0] - self._interval))
+            skipped = 0
+        if holes + skipped:
+            self._give_up(holes + skipped)
         return True
 
     def gaps(self, now: int) -> Iterator[tuple[str, Window]]:
-        """What is still to be asked for, oldest first; what vCenter no longer keeps is given up as missing."""
+        """The oldest gap of each entity, oldest first; what vCenter no longer keeps is given up as missing."""
         horizon = now - self._retention
-        for moid, gap in sorted(self._gaps.items(), key=lambda item: item[1].start):
-            if gap.start < horizon:
-                lost = Window(gap.start, min(gap.end, horizon))
-                self._give_up(self._intervals(lost.end - lost.start))
-                if gap.end <= horizon:
-                    del self._gaps[moid]
-                    continue
-                self._gaps[moid] = Window(horizon, gap.end)
-            yield moid, self._gaps[moid]
+        for moid, windows in list(self._gaps.items()):
+            if windows[0].start < horizon:
+                self._expire(moid, horizon)
+        yield from sorted(((moid, windows[0]) for moid, windows in self._gaps.items()), key=lambda gap: gap[1].start)
+
+    def _expire(self, moid: str, horizon: int) -> None:
+        kept = []
+        for window in self._gaps.pop(moid):
+            owed = self._intervals(window.end - window.start)
+            lost = min(owed, max(0, -(-(horizon - window.start) // self._interval)))
+            self._give_up(lost)
+            if lost < owed:
+                kept.append(Window(window.start + lost * self._interval, window.end))
+        if kept:
+            self._gaps[moid] = kept
 
     def fill(self, moid: str, window: Window, times: Iterable[int]) -> int:
-        """Closes a window with the samples that came for it, and counts those that did not. Returns how many came."""
-        gap = self._gaps.get(moid)
-        if gap is None or gap != window:
+        """Closes a gap with the samples that came for it, and counts those that did not. Returns how many came."""
+        windows = self._gaps.get(moid, [])
+        if window not in windows:
             return 0
-        del self._gaps[moid]
-        got = len([time for time in times if window.start < time <= window.end])
+        windows.remove(window)
+        if not windows:
+            del self._gaps[moid]
         owed = self._intervals(window.end - window.start)
+        got = min(owed, len({time for time in times if window.start < time <= window.end}))
         totals = self.totals
         self.totals = replace(totals, received=totals.received + got, late=totals.late + got)
-        self._give_up(max(0, owed - got))
+        self._give_up(owed - got)
         return got
 
     def forget(self, moids: Iterable[str]) -> None:
         """Drops entities that are gone; what they still owed is missing."""
         for moid in moids:
             self._marks.pop(moid, None)
-            gap = self._gaps.pop(moid, None)
-            if gap is not None:
+            for gap in self._gaps.pop(moid, ()):
                 self._give_up(self._intervals(gap.end - gap.start))
 
     def known(self) -> tuple[str, ...]:
@@ -110,7 +119,7 @@ class Marks:
 
     def saved(self) -> dict[str, int]:
         """Per entity, the time up to which nothing is owed: what a restart goes on from."""
-        return {moid: self._gaps[moid].start if moid in self._gaps else mark for moid, mark in self._marks.items()}
+        return {moid: self._gaps[moid][0].start if moid in self._gaps else mark for moid, mark in self._marks.items()}
 
     def restore(self, saved: Mapping[str, int]) -> None:
         """Goes on from saved marks; marks that are already known are kept."""
@@ -118,7 +127,8 @@ class Marks:
             self._marks.setdefault(moid, mark)
 
     def _intervals(self, seconds: int) -> int:
-        return round(seconds / self._interval)
+        # Halves go up: then n intervals more are n more, which round() does not promise.
+        return (2 * seconds + self._interval) // (2 * self._interval)
 
     def _give_up(self, count: int) -> None:
         self.totals = replace(self.totals, missing=self.totals.missing + count)
@@ -134,13 +144,18 @@ class Times:
     def read(self, text: bytes) -> tuple[int, ...]:
         """Epoch seconds of ``20,2026-11-22T10:00:20Z,20,...``, oldest first.
 
-        (vSphere API reference, PerfEntityMetricCSV.sampleInfoCSV: interval and time by turns.) Raises ValueError.
+        (vSphere API reference, PerfEntityMetricCSV.sampleInfoCSV: interval and time by turns.) A time without a zone
+        is UTC, as all times of vCenter are. Raises ValueError.
         """
         known = self._known.get(text)
         if known is None:
-            parts = text.decode().split(",")
-            known = tuple(sorted(int(datetime.fromisoformat(part).timestamp()) for part in parts[1::2]))
+            known = tuple(sorted(_seconds(part) for part in text.decode().split(",")[1::2]))
             if len(self._known) >= self._limit:
                 self._known.clear()
             self._known[text] = known
         return known
+
+
+def _seconds(text: str) -> int:
+    time = datetime.fromisoformat(text)
+    return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())

@@ -15,6 +15,7 @@ from exporter.vcenter import faults
 _VIM = "urn:vim25 "
 _XSI_TYPE = "http://www.w3.org/2001/XMLSchema-instance type"
 _SOAP_FAULT = "http://schemas.xmlsoap.org/soap/envelope/ Fault"
+_COUNTER = re.compile(r"[0-9]{1,10}")
 _NUMBERS = re.compile(r"(?:-?[0-9]+(?:,-?[0-9]+)*)?")
 _EXCERPT = 60
 _SLICE = 64 * 1024
@@ -92,6 +93,7 @@ class _Reader:
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._text.append
         self.parser.StartDoctypeDeclHandler = _refuse_doctype
+        self._begins = {"/value": self._series_begin, "/sampleInfo": self._sample_begin}
         self._ends = {
             "/entity": self._entity,
             "/sampleInfoCSV": self._times_csv,
@@ -107,7 +109,7 @@ class _Reader:
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._text.clear()
-        if name == _VIM + "QueryPerfResponse":
+        if name == _VIM + "QueryPerfResponse" and not self.answered:
             self.answered = True
             self._path.append(_VIM)
             return
@@ -118,8 +120,9 @@ class _Reader:
             self._begin(attributes.get(_XSI_TYPE, ""))
         elif parent.startswith(_VIM + "/") and name.startswith(_VIM):
             self._path.append(f"{parent}/{name[len(_VIM) :]}")
-            if self._path[-1] == _VIM + "//value":
-                self._series_begin()
+            begin = self._begins.get(self._path[-1][len(_VIM) + 1 :])
+            if begin is not None:
+                begin()
         else:
             self._path.append("")
 
@@ -149,6 +152,9 @@ class _Reader:
     def _times_csv(self, text: str) -> None:
         self._samples = [text.strip()] if text.strip() else []
 
+    def _sample_begin(self) -> None:
+        self._timestamp_text = self._interval_text = ""
+
     def _timestamp(self, text: str) -> None:
         self._timestamp_text = text.strip()
 
@@ -169,7 +175,7 @@ class _Reader:
 
     def _series_end(self, _text: str) -> None:
         numbers = ",".join(self._numbers)
-        if not self._counter_id.isdigit() or not _NUMBERS.fullmatch(numbers):
+        if not _COUNTER.fullmatch(self._counter_id) or not _NUMBERS.fullmatch(numbers):
             raise BadReply(f"QueryPerf reply for {self._moid}: {numbers[:_EXCERPT]!r} is not a list of integers")
         self._series.append(Series(int(self._counter_id), self._instance_name))
         self._values.append(numbers.encode())

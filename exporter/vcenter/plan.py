@@ -42,8 +42,8 @@ class Question:
 
     @property
     def elements(self) -> int:
-        """XML elements that one entity adds to a request: querySpec, its five parts, and three per counter."""
-        return 6 + 3 * len(self.counters)
+        """XML elements that one entity adds to a request: querySpec, entity, maxSample or a window, and so on."""
+        return (6 if self.newest is None else 5) + 3 * len(self.counters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,17 @@ class Target:
     """One entity to ask for, and the window of time: after ``start``, up to and including ``end`` (epoch seconds).
 
     (vSphere API reference, PerfQuerySpec: startTime is exclusive, endTime inclusive, both in the server's time.)
+    Raises ValueError for a window that holds no time.
     """
 
     type: str
     moid: str
     start: int | None = None
     end: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            raise ValueError(f"{self.moid}: the window after {self.start} up to {self.end} holds no time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +138,7 @@ def replan(old: Sequence[Batch], *, question: Question, wanted: Mapping[str, str
     placed = {target.moid for targets in bins for target in targets}
     fresh = [Target(kind, moid) for moid, kind in wanted.items() if moid not in placed]
     needed = -(-len(wanted) // room)
-    if len([targets for targets in bins if targets]) > 2 * max(needed, 1):
+    if len([targets for targets in bins if targets]) >= 2 * max(needed, 1):
         return tuple(batch(question, part) for part in portions([Target(k, m) for m, k in wanted.items()], room))
     filled = []
     for before, targets in zip(kept, bins, strict=True):

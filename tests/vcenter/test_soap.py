@@ -25,6 +25,7 @@ from vcenter.tlslab import (
     fault,
     greeting,
     http,
+    never,
     proxying,
     reset,
     server_context,
@@ -372,11 +373,6 @@ def test_gzip_is_unpacked_in_any_pieces(data: bytes, cuts: list[int], level: int
 
 
 # --- time -------------------------------------------------------------------------------------------------------------
-
-
-async def never(_request: Request, _writer: asyncio.StreamWriter) -> None:
-    """A vCenter that hangs."""
-    await asyncio.Event().wait()
 
 
 async def drip(_: Request, writer: asyncio.StreamWriter) -> None:

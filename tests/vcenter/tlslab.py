@@ -217,6 +217,11 @@ def always(reply: bytes) -> Handler:
     return handler
 
 
+async def never(_request: Request, _writer: asyncio.StreamWriter) -> None:
+    """A server that hangs."""
+    await asyncio.Event().wait()
+
+
 def reset(writer: asyncio.StreamWriter) -> None:
     """Close with RST instead of FIN (SO_LINGER of 0 seconds)."""
     sock: socket.socket = writer.get_extra_info("socket")
