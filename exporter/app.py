@@ -18,6 +18,7 @@ from exporter.jobs import Jobs
 from exporter.late import Late, LateSeries
 from exporter.overview import overview
 from exporter.poller import Poller, Surroundings
+from exporter.progress import Listing
 from exporter.publisher import Publisher
 from exporter.state import State
 from exporter.status import Status
@@ -32,6 +33,7 @@ STOP_LIMIT = 8.0
 
 LAG_PERIOD = 0.1
 MARKS_PERIOD = 60.0
+CERTIFICATES_PERIOD = 3600.0
 
 
 @dataclass(slots=True)
@@ -75,8 +77,6 @@ class App:
         server = await serve(web, self.config.listen)
         started(server.url)
         jobs = Jobs(self.telemetry)
-        jobs.every(MARKS_PERIOD, self.save_marks, name="marks")
-        jobs.every(3600.0, self._read_certificates, name="certificates", at_once=True)
         background = [
             asyncio.create_task(self._publisher.run()),
             asyncio.create_task(self._measure_lag()),
@@ -85,6 +85,8 @@ class App:
         try:
             for vcenter in self.config.vcenters:
                 await self._start(vcenter)
+            jobs.every(MARKS_PERIOD, self.save_marks, name="marks")
+            jobs.every(CERTIFICATES_PERIOD, self._read_certificates, name="certificates", at_once=True)
             waiting = asyncio.create_task(stop.wait())
             await asyncio.wait([waiting, *background], return_when=asyncio.FIRST_COMPLETED)
             waiting.cancel()
@@ -98,6 +100,10 @@ class App:
     def ready(self) -> bool:
         """Whether the first cycle of some vCenter is in."""
         return any(running.poller.last_success is not None for running in self._running.values())
+
+    def listings(self) -> list[Listing]:
+        """How far the first listing of each vCenter is."""
+        return [running.poller.listing() for running in self._running.values()]
 
     def status(self) -> Status:
         """What the status page shows."""
@@ -148,6 +154,7 @@ class App:
         for name, vcenter in new.items():
             if name not in self._running:
                 await self._start(vcenter)
+        await self._read_certificates()
 
     def _took_over(self) -> None:
         self._reload_error = ""

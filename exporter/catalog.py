@@ -291,7 +291,7 @@ INVENTORY_COMPLETE = Family(
 INVENTORY_MISSING = Family(
     "novacenter_inventory_properties_missing",
     "gauge",
-    "Number of objects of a vSphere type that lack a property because vCenter refuses it (reason) or its value is unreadable.",
+    "Number of objects of a vSphere type that lack a property: reason is vCenter's fault, or unreadable.",
 )
 
 

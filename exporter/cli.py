@@ -10,10 +10,12 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 
-from exporter import check, demo, logs, once
+from prometheus_client import disable_created_metrics
+
+from exporter import check, demo, logs, once, progress
 from exporter.app import App
 from exporter.clock import Clock
 from exporter.config import Config
@@ -32,9 +34,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[:1] == ["simulate"]:
         return demo.simulate(arguments[1:])
     options = _parser().parse_args(arguments)
+    # When a counter was created is of no use here, and doubles their number on the page.
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     logs.set_up(sys.stderr, form=options.log_format, level=options.log_level)
     try:
-        return asyncio.run(options.command(options))
+        command: Callable[[argparse.Namespace], Coroutine[None, None, int]] = options.command
+        return asyncio.run(command(options))
     except ConfigError as error:
         print(f"novacenter: {error}", file=sys.stderr)  # noqa: T201 - the command's own voice
         return 2
@@ -46,7 +51,8 @@ async def _run(options: argparse.Namespace) -> int:
     config = _load(options)
     app = App(config, load=lambda: _load(options), clock=Clock())
     stop = stop_event()
-    await app.run(stop, started=lambda url: demo.say(f"novacenter {product_version()}: {url}/metrics"))
+    async with progress.shown(app.listings, sys.stderr):
+        await app.run(stop, started=lambda url: demo.say(f"novacenter {product_version()}: {url}/metrics"))
     return 0
 
 

@@ -113,7 +113,7 @@ def _welcome(address: str, url: str) -> None:
 
 
 def _line(source: str, report: Report) -> None:
-    entities = ", ".join(f"{count} {kind.value}s" for kind, count in report.planned.items() if count)
+    entities = ", ".join(f"{kind.value} {count}" for kind, count in report.planned.items() if count)
     received = sum(totals.received for totals in report.totals.values())
     outcome = f"failed: {report.error}" if report.error else "ok"
     now = datetime.fromtimestamp(Clock().now()).astimezone()

@@ -5,9 +5,9 @@ import random
 from collections.abc import Mapping
 from typing import BinaryIO, TextIO
 
-from exporter import exposition
+from exporter import exposition, progress
 from exporter.clock import Clock
-from exporter.config import Config, VCenter
+from exporter.config import Config
 from exporter.errors import SourceError
 from exporter.exposition import Format
 from exporter.model import Family
@@ -30,7 +30,9 @@ async def run(config: Config, *, out: BinaryIO, err: TextIO) -> int:
         publish=publish,
         labels=config.labels,
     )
-    failures = await asyncio.gather(*(_cycle(vcenter, world) for vcenter in config.vcenters))
+    pollers = [Poller(vcenter, world, marks={}) for vcenter in config.vcenters]
+    async with progress.shown(lambda: [poller.listing() for poller in pollers], err):
+        failures = await asyncio.gather(*map(_cycle, pollers))
     for chunk in exposition.page([pages[key] for key in sorted(pages)], Format.TEXT):
         out.write(chunk)
     out.write(telemetry.text())
@@ -41,8 +43,7 @@ async def run(config: Config, *, out: BinaryIO, err: TextIO) -> int:
     return 1 if found else 0
 
 
-async def _cycle(vcenter: VCenter, world: Surroundings) -> SourceError | None:
-    poller = Poller(vcenter, world, marks={})
+async def _cycle(poller: Poller) -> SourceError | None:
     try:
         await poller.session.login()
         await poller.list_inventory()

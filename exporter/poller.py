@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 from exporter.clock import Clock
 from exporter.config import Globs, VCenter
-from exporter.errors import SourceError
+from exporter.errors import Fault, SourceError
 from exporter.exposition import Scale
 from exporter.inventorypage import InventoryPage
 from exporter.late import LateSeries
 from exporter.model import HISTORICAL_KINDS, REALTIME_KINDS, Counter, Entity, Family, Kind
 from exporter.notice import Notice
+from exporter.progress import Listing
 from exporter.pulse import Pulse
 from exporter.store import Store
 from exporter.telemetry import Telemetry
@@ -35,6 +36,9 @@ _log = logging.getLogger("novacenter.poller")
 
 KEEP_ALIVE = 60.0
 """Seconds between readings of vCenter's clock, which also keep the session alive."""
+
+HISTORICAL_PERIOD = 300
+"""Seconds of the finest rollup (vSphere Web Services SDK guide, "Historical Intervals")."""
 
 Publish = Callable[[str, str, Mapping[Family, bytes], Mapping[Family, int]], None]
 """Source, part of it, rendered families, and how many series each has; empty mappings take the part off the page."""
@@ -72,6 +76,7 @@ class Poller:
         self._inventory_page = InventoryPage(vcenter.name)
         self._arrived = asyncio.Event()
         self.abilities: Abilities | None = None
+        self._refreshes: dict[Kind, int] = {}
         self._logins = 0
         self._skew = 0.0
         self._saved = marks
@@ -81,13 +86,14 @@ class Poller:
         self._realtime: Realtime | None = None
         self._historical: Historical | None = None
         self._notices = {
-            what: Notice(_log, f"vCenter {vcenter.name}: {what}") for what in ("inventory", "realtime", "historical")
+            what: Notice(_log, f"vCenter {vcenter.name}: {what}")
+            for what in ("inventory", "keep-alive", "realtime", "historical")
         }
         self.reports: dict[str, Report] = {}
         self.missing: dict[Kind, tuple[str, ...]] = {}
         self.certificates: dict[str, float] = {}
         self.last_success: float | None = None
-        self.last_error: SourceError | None = None
+        self._errors: dict[str, SourceError] = {}
         self.since: float | None = None
         self._shown = True
         self._telemetry.up.labels(self.name).set(0)
@@ -109,6 +115,10 @@ class Poller:
         """Logs out, at best, and closes the connections."""
         await self.session.logout()
         await self._transport.close()
+
+    def listing(self) -> Listing:
+        """How far the first listing is."""
+        return Listing(self.name, self._watch.stats.listed, self.inventory is not None and self.inventory.complete)
 
     def marks(self) -> dict[str, dict[str, int]]:
         """The high-water marks of all schedules."""
@@ -149,7 +159,7 @@ class Poller:
 
     async def _take_inventory(self, inventory: Inventory) -> None:
         self.inventory = inventory
-        self._notices["inventory"].well()
+        self._recovered("inventory")
         self._telemetry.inventory_updates.labels(self.name).inc()
         for store in self._stores.values():
             store.update(inventory.entities)
@@ -167,8 +177,9 @@ class Poller:
             server = await self.session.keep_alive()
             self._skew = server - (began + self._clock.now()) / 2
             self._telemetry.clock_skew.labels(self.name).set(self._skew)
+            self._recovered("keep-alive")
         except SourceError as error:
-            self._failed("realtime", error)
+            self._failed("keep-alive", error)
 
     async def _cycle(self, name: str) -> None:
         await self._arrived.wait()
@@ -193,13 +204,23 @@ class Poller:
             return
         logins = self.session.stats.logins_ok
         abilities = await limits.abilities(self.session)
+        refresh = {kind: await self._refresh(kind) for kind in REALTIME_KINDS}
         about = self.session.about
         info = self._telemetry.vcenter_info.labels(self.name, about.version, about.build, about.instanceUuid or "")
         info.set(1)
-        if abilities != self.abilities:
+        if (abilities, refresh) != (self.abilities, self._refreshes):
+            self.abilities, self._refreshes = abilities, refresh
             self._arrange(abilities)
-            self.abilities = abilities
         self._logins = logins
+
+    async def _refresh(self, kind: Kind) -> int:
+        """The sampling period of a realtime kind, as one entity of it says."""
+        entities = self.inventory.entities.values() if self.inventory else ()
+        for entity in entities:
+            if entity.kind is kind and entity.queryable:
+                with contextlib.suppress(Fault):
+                    return await limits.refresh_rate(self.session, entity.type, entity.moid)
+        return limits.DEFAULT_REFRESH
 
     def _arrange(self, abilities: Abilities) -> None:
         historical, realtime = self._historical, self._realtime
@@ -240,7 +261,7 @@ class Poller:
                     kind=kind,
                     counters=selected.counters,
                     instances=self.vcenter.instances.get(kind, False),
-                    interval=int(self.vcenter.realtime_interval if realtime else self.vcenter.historical_interval),
+                    interval=self._refreshes[kind] if realtime else HISTORICAL_PERIOD,
                     newest=1 if realtime else None,
                 )
             )
@@ -300,13 +321,21 @@ class Poller:
         else:
             self._succeeded(name)
 
-    def _succeeded(self, name: str) -> None:
+    @property
+    def last_error(self) -> SourceError | None:
+        """What does not work now; of several, what began first."""
+        return next(iter(self._errors.values()), None)
+
+    def _recovered(self, name: str) -> None:
         self._notices[name].well()
+        if self._errors.pop(name, None) is not None and not self._errors:
+            self.since = self._clock.now()
+        self._telemetry.up.labels(self.name).set(not self._errors and self.last_success is not None)
+
+    def _succeeded(self, name: str) -> None:
         self.last_success = self._clock.now()
-        if self.last_error is not None or self.since is None:
-            self.since = self.last_success
-        self.last_error = None
-        self._telemetry.up.labels(self.name).set(1)
+        self.since = self.since or self.last_success
+        self._recovered(name)
         self._telemetry.last_success.labels(self.name).set(self.last_success)
         if not self._shown:
             self._shown = True
@@ -314,9 +343,9 @@ class Poller:
 
     def _failed(self, name: str, error: SourceError) -> None:
         self._notices[name].failed(error, nature=error.outcome)
-        if self.last_error is None:
+        if not self._errors:
             self.since = self._clock.now()
-        self.last_error = error
+        self._errors[name] = error
         self._telemetry.up.labels(self.name).set(0)
         stale = STALE_INTERVALS * self.vcenter.realtime_interval
         if self._shown and self.last_success is not None and self._clock.now() - self.last_success > stale:

@@ -235,9 +235,9 @@ class Publisher:
             self._metrics.dropped.labels(name).set(1)
         if dropped:
             _log.warning(
-                "%d series exceed the budget of %d; left out are %d families, the least important first: %s. "
+                "%d series exceed the budget of %d; left out, the least important first: %s. "
                 "Raise series_budget, or exclude counters, instances or objects",
-                *(self.series, self.budget, len(dropped), ", ".join(dropped)),
+                *(self.series, self.budget, ", ".join(dropped)),
             )
         else:
             _log.info("%d series fit the budget of %d again; no family is left out", self.series, self.budget)

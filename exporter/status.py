@@ -162,11 +162,8 @@ def _not_up(source: SourceStatus, now: float) -> str:
 
 
 def _troubles(source: SourceStatus) -> Iterator[str]:
-    days = source.certificate_days
-    if days is not None and days < 0:
-        yield f"{source.name}: a certificate expired {-days:.0f} days ago"
-    elif days is not None and days < CERTIFICATE_WARNING:
-        yield f"{source.name}: a certificate expires in {days:.0f} days"
+    if source.certificate_days is not None and source.certificate_days < CERTIFICATE_WARNING:
+        yield f"{source.name}: a certificate {_expiry(source.certificate_days)}"
     if source.quarantined:
         yield f"{source.name}: {_count(len(source.quarantined), 'entity is', 'entities are')} left out, asking fails"
 
@@ -183,7 +180,7 @@ def _section(source: SourceStatus, now: float) -> str:
         ("newest samples", _span(source.samples_age, " old")),
         ("cycle", _span(source.cycle_seconds)),
         ("pace", source.pace),
-        ("certificate", f"{source.certificate_days:.0f} days left" if source.certificate_days is not None else ""),
+        ("certificate", _expiry(source.certificate_days) if source.certificate_days is not None else ""),
         ("left out, asking fails", _some(source.quarantined)),
         ("counters it lacks", _some(source.counters_missing)),
     ]
@@ -253,6 +250,10 @@ def _span(seconds: float | None, after: str = "") -> str:
         if seconds >= limit:
             return f"{seconds / size:.0f} {unit}{after}"
     return f"{seconds:.0f} s{after}" if seconds >= 10 else f"{seconds:.1f} s{after}"
+
+
+def _expiry(days: float) -> str:
+    return f"expired {-days:.0f} days ago" if days < 0 else f"expires in {days:.0f} days"
 
 
 def _count(number: int, one: str, many: str) -> str:

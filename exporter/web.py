@@ -119,7 +119,7 @@ class _Pages:
             self._metrics.failed.labels("lost").inc()
         finally:
             self._writing -= 1
-        # The length was announced: only a broken connection tells the reader that this is not all.
+        # The head is sent: only an end before the announced length can tell the reader that this is not all.
         if request.transport is not None:
             request.transport.abort()
         return web.Response(status=503)

@@ -145,7 +145,9 @@ class Collector:
         """The next page. Raises InvalidArgument for a token that is not, or no longer, known."""
         listing = self._listings.pop(token, None)
         if listing is None:
-            raise vmodl.fault.InvalidArgument(msg="A specified parameter was not correct: token", invalidProperty="token")
+            raise vmodl.fault.InvalidArgument(
+                msg="A specified parameter was not correct: token", invalidProperty="token"
+            )
         return self._page(listing, limit=int(token.rsplit("-", 1)[1]), version=version)
 
     def cancel_listing(self, token: str) -> None:

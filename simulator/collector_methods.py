@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from simulator import properties, wire
 from simulator.collector import Collector, Listing, options_of
-from simulator.data import Ref, anything, field
+from simulator.data import Ref, moid_of
 from simulator.selection import Selection, View, type_name
 from simulator.service_properties import MANAGERS
-from simulator.session_methods import user_session
 from simulator.sessions import Caller, Session
 from simulator.store import Node, not_found
 from simulator.wire import Call, returned
@@ -24,7 +23,7 @@ def _session(caller: Caller) -> Session:
 
 
 def _collector(caller: Caller, call: Call) -> Collector:
-    collector = _session(caller).collectors.get(call.this._GetMoId())
+    collector = _session(caller).collectors.get(moid_of(call.this))
     if collector is None:
         raise not_found(call.this)
     return collector
@@ -35,7 +34,6 @@ def _selection(service: "Service", caller: Caller, spec: Any) -> Selection:
 
 
 def _retrieve(service: "Service", caller: Caller, call: Call) -> str:
-    """Without pages, and before the login too: of the service instance alone."""
     selections = [_selection(service, caller, spec) for spec in call.arguments["specSet"]]
     listing = Listing(service.model, selections)
     return listing.page(len(listing), tag="returnval", version=call.version)
@@ -44,8 +42,6 @@ def _retrieve(service: "Service", caller: Caller, call: Call) -> str:
 def _retrieve_ex(service: "Service", caller: Caller, call: Call) -> str:
     selections = [_selection(service, caller, spec) for spec in call.arguments["specSet"]]
     limit = options_of(call.arguments.get("options"), "maxObjects")
-    if caller.session is None:
-        return Collector("", service.model).list(selections, limit=limit, version=call.version)
     return _collector(caller, call).list(selections, limit=limit, version=call.version)
 
 
@@ -79,7 +75,7 @@ def _create_filter(service: "Service", caller: Caller, call: Call) -> str:
 
 
 def _destroy_filter(_service: "Service", caller: Caller, call: Call) -> str:
-    moid = call.this._GetMoId()
+    moid = moid_of(call.this)
     for collector in _session(caller).collectors.values():
         if moid in collector.filters:
             collector.remove_filter(moid)
@@ -107,7 +103,7 @@ def _cancel_wait(_service: "Service", caller: Caller, call: Call) -> str:
 
 
 def _create_view(service: "Service", caller: Caller, call: Call) -> str:
-    container = service.model.get(call.arguments["container"]._GetMoId())
+    container = service.model.get(moid_of(call.arguments["container"]))
     types = tuple(type_name(cls) for cls in call.arguments.get("type", []))
     session = _session(caller)
     moid = service.model.new_moid(f"session[{session.key}]view-")
@@ -116,7 +112,7 @@ def _create_view(service: "Service", caller: Caller, call: Call) -> str:
 
 
 def _destroy_view(_service: "Service", caller: Caller, call: Call) -> str:
-    if _session(caller).nodes.pop(call.this._GetMoId(), None) is None:
+    if _session(caller).nodes.pop(moid_of(call.this), None) is None:
         raise not_found(call.this)
     return ""
 
@@ -125,22 +121,11 @@ def _fetch(service: "Service", caller: Caller, call: Call) -> str:
     """One property of one object: what pyVmomi asks for at each access of an attribute."""
     name = call.arguments["prop"]
     session = _session(caller)
-    moid = call.this._GetMoId()
-    if moid == MANAGERS["sessionManager"].moid:
-        return _session_property(service, session, name)
+    moid = moid_of(call.this)
     if moid in session.collectors:
         return ""
     node = service.node(caller, moid)
     return properties.text(service.model, node, name, tag="returnval") or ""
-
-
-def _session_property(service: "Service", session: Session, name: str) -> str:
-    if name == "currentSession":
-        return anything("returnval", user_session(session), field("SessionManager", name))
-    if name == "sessionList":
-        sessions = [user_session(one) for one in service.sessions.all()]
-        return anything("returnval", sessions, field("SessionManager", name))
-    return ""
 
 
 HANDLERS: "Mapping[str, Handler]" = {

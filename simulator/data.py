@@ -1,7 +1,7 @@
 """vSphere data objects as light values, and their XML.
 
-pyVmomi's tables say which type each field has; its classes are not instantiated, for they cost a hundred times more. What
-is built here uses only fields that API version 6.5 has, so no client needs a reply cut down to its version.
+pyVmomi's tables say which type each field has; its classes are not instantiated, for they cost far more. What is built
+here uses only fields that API version 6.5 has, so no client needs a reply cut down to its version.
 """
 
 import functools
@@ -19,6 +19,11 @@ class Ref(NamedTuple):
 
     kind: str
     moid: str
+
+
+def moid_of(reference: Any) -> str:
+    """The managed object id of one of pyVmomi's managed objects."""
+    return str(reference._GetMoId())  # noqa: SLF001  pyVmomi's word for public
 
 
 class Time(float):
@@ -78,7 +83,7 @@ def class_of(name: str) -> Any:
 @functools.cache
 def field(type_name: str, name: str) -> Declared:
     """The declared type of a field or property. Raises AttributeError where the type has no such field."""
-    return declare(class_of(type_name)._GetPropertyInfo(name).type)
+    return declare(class_of(type_name)._GetPropertyInfo(name).type)  # noqa: SLF001  pyVmomi's word for public
 
 
 def escape(text: str) -> str:
@@ -94,7 +99,7 @@ def iso(seconds: float) -> str:
 def element(tag: str, value: Any, declared: Declared) -> str:
     """A value as XML where its declared type is known: one element, or one per item of an array. None gives none."""
     out: list[str] = []
-    _write(out, tag, value, declared)
+    _write(out, tag, value, declared=declared)
     return "".join(out)
 
 
@@ -111,22 +116,22 @@ def anything(tag: str, value: Any, declared: Declared) -> str:
     return f'<{tag} xsi:type="{declared.any_name}">{items}</{tag}>'
 
 
-def _write(out: list[str], tag: str, value: Any, declared: Declared) -> None:
+def _write(out: list[str], tag: str, value: Any, *, declared: Declared) -> None:
     if value is None:
         return
     if declared.many and isinstance(value, list | tuple) and not isinstance(value, Ref):
         for item in value:
-            _write_one(out, tag, item, declared)
+            _write_one(out, tag, item, declared=declared)
     else:
-        _write_one(out, tag, value, declared)
+        _write_one(out, tag, value, declared=declared)
 
 
-def _write_one(out: list[str], tag: str, value: Any, declared: Declared) -> None:
+def _write_one(out: list[str], tag: str, value: Any, *, declared: Declared) -> None:
     if isinstance(value, Data):
         out.append(f"<{tag}>" if value.type == declared.word else f'<{tag} xsi:type="{value.type}">')
         for name, inner in value.fields.items():
             if inner is not None:
-                _write(out, name, inner, field(value.type, name))
+                _write(out, name, inner, declared=field(value.type, name))
         out.append(f"</{tag}>")
     elif isinstance(value, Ref):
         out.append(f'<{tag} type="{value.kind}">{value.moid}</{tag}>')

@@ -57,7 +57,7 @@ class Faults:
 
     Standing conditions: ``poison`` (any QueryPerf that holds one of these ids fails with SystemError), ``gaps`` (share
     of samples that are -1), ``shuffle`` (entities and series in another order), ``normal_only`` (csv is ignored),
-    ``refuse_logins`` (every password is wrong).
+    ``refuse_logins`` (every password is wrong). ``cleared`` is the event that the next ``clear`` sets.
     """
 
     poison: frozenset[str] = frozenset()
@@ -66,8 +66,8 @@ class Faults:
     normal_only: bool = False
     refuse_logins: bool = False
     calls: Counter[str] = field(default_factory=Counter)
+    cleared: asyncio.Event = field(default_factory=asyncio.Event)
     _armed: list[_Armed] = field(default_factory=list)
-    _released: asyncio.Event = field(default_factory=asyncio.Event)
 
     def arm(self, fault: Fault) -> None:
         """Let a fault happen from now on."""
@@ -78,8 +78,8 @@ class Faults:
         self._armed.clear()
         self.poison, self.gaps = frozenset(), 0.0
         self.shuffle = self.normal_only = self.refuse_logins = False
-        self._released.set()
-        self._released = asyncio.Event()
+        self.cleared.set()
+        self.cleared = asyncio.Event()
 
     def take(self, method: str) -> Fault | None:
         """The fault that this call meets, if any; it is used up by that."""
@@ -95,7 +95,3 @@ class Faults:
                 self._armed.remove(armed)
             return armed.fault
         return None
-
-    async def released(self) -> None:
-        """Return when the faults are cleared."""
-        await self._released.wait()

@@ -78,6 +78,19 @@ CLUSTER: Properties = {
 }
 
 
+def _standalone_summary(model: Model, node: Node) -> Data:
+    fields = _cluster_summary(model, node).fields
+    names = list(fields)
+    return Data("ComputeResourceSummary", **{name: fields[name] for name in names[: names.index("overallStatus") + 1]})
+
+
+STANDALONE: Properties = {
+    **CLUSTER,
+    "summary": _standalone_summary,
+    "configurationEx": lambda *_: Data("ComputeResourceConfigInfo", vmSwapPlacement="vmDirectory"),
+}
+
+
 def _usage(total: int, used: int) -> Data:
     return Data(
         "ResourcePoolResourceUsage",
@@ -142,7 +155,7 @@ POOL: Properties = {
     "summary": _pool_summary,
     "runtime": _pool_runtime,
     "config": _pool_config,
-    "owner": lambda _, node: Ref("ClusterComputeResource", node.facts.owner),
+    "owner": lambda model, node: model.get(node.facts.owner).ref,
     "resourcePool": _children,
     "vm": lambda model, node: refs(model.related("vm.pool", node.moid)),
 }
@@ -190,14 +203,17 @@ def _mounts(model: Model, node: Node) -> list[Data]:
 
 def _datastore_info(_model: Model, node: Node) -> Data:
     store: Datastore = node.facts
-    return Data(
-        "NasDatastoreInfo" if store.kind == "NFS" else "VmfsDatastoreInfo",
-        name=store.name,
-        url=store.url,
-        freeSpace=store.free,
-        maxFileSize=62 << 40,
-        maxMemoryFileSize=62 << 40,
-    )
+    limit = 62 << 40
+    fields = {
+        "name": store.name,
+        "url": store.url,
+        "freeSpace": store.free,
+        "maxFileSize": limit,
+        "maxMemoryFileSize": limit,
+    }
+    if store.kind == "NFS":
+        return Data("NasDatastoreInfo", **fields)
+    return Data("VmfsDatastoreInfo", **fields, maxPhysicalRDMFileSize=limit, maxVirtualRDMFileSize=limit)
 
 
 DATASTORE: Properties = {
@@ -221,6 +237,18 @@ NETWORK: Properties = {
 }
 
 
+_OVERRIDES = (
+    "blockOverrideAllowed",
+    "shapingOverrideAllowed",
+    "vendorConfigOverrideAllowed",
+    "livePortMovingAllowed",
+    "portConfigResetAtDisconnect",
+    "vlanOverrideAllowed",
+    "uplinkTeamingOverrideAllowed",
+    "securityPolicyOverrideAllowed",
+)
+
+
 def _portgroup_config(model: Model, node: Node) -> Data:
     network: Network = node.facts
     vlan = Data("VmwareDistributedVirtualSwitchVlanIdSpec", inherited=False, vlanId=network.vlan)
@@ -232,7 +260,7 @@ def _portgroup_config(model: Model, node: Node) -> Data:
         distributedVirtualSwitch=model.get(network.switch or "").ref,
         defaultPortConfig=Data("VMwareDVSPortSetting", vlan=vlan),
         type="earlyBinding",
-        policy=Data("VMwareDVSPortgroupPolicy"),
+        policy=Data("VMwareDVSPortgroupPolicy", **dict.fromkeys(_OVERRIDES, False)),
         autoExpand=True,
     )
 

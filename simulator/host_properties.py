@@ -29,7 +29,9 @@ def _runtime(_model: Model, node: Node) -> Data:
 
 
 def _health() -> Data:
-    green = Data("ElementDescription", label="Green", summary="Sensor is operating under normal conditions", key="Green")
+    green = Data(
+        "ElementDescription", label="Green", summary="Sensor is operating under normal conditions", key="Green"
+    )
     red = Data("ElementDescription", label="Red", summary="Sensor is failing", key="Red")
     sensors = (
         ("System Board 1 Ambient Temp", green, 2300, -2, "degrees C", "temperature"),

@@ -5,7 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from simulator import machines
-from simulator.facts import Alarm, AlarmDefinition, Cluster, Datacenter, Datastore, Folder, Host, Lun, Network, Pool, Switch
+from simulator.facts import (
+    Alarm,
+    AlarmDefinition,
+    Cluster,
+    Datacenter,
+    Datastore,
+    Folder,
+    Host,
+    Lun,
+    Network,
+    Pool,
+    Switch,
+)
 from simulator.model import Accounts, Model
 from simulator.store import Node
 
@@ -26,7 +38,10 @@ CUSTOM_FIELDS = ((101, "owner", None), (102, "cost-centre", "VirtualMachine"), (
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large the vCenter is. Hosts are spread over clusters of ``hosts_per_cluster``, clusters over datacenters."""
+    """How large the vCenter is. Hosts are spread over clusters of ``hosts_per_cluster``, clusters over datacenters.
+
+    ``standalone`` of the hosts are in no cluster; they are in the first datacenter and hold no machines.
+    """
 
     hosts: int = 8
     vms: int = 40
@@ -35,6 +50,7 @@ class Size:
     datastores_per_cluster: int = 4
     switches: int = 1
     portgroups: int = 4
+    standalone: int = 0
 
 
 def build(size: Size, *, now: Callable[[], float], seed: int = 1, accounts: Accounts | None = None) -> Model:
@@ -47,23 +63,20 @@ def build(size: Size, *, now: Callable[[], float], seed: int = 1, accounts: Acco
     root = model.add(Node("Folder", "group-d1", Folder(name="Datacenters", child_types=("Folder", "Datacenter"))))
     for system_name, name in ALARMS:
         model.add(Node("Alarm", model.new_moid("alarm-"), AlarmDefinition(name=name, system_name=system_name)))
-    per_cluster = max(1, size.hosts_per_cluster)
-    clusters = max(size.datacenters, -(-size.hosts // per_cluster))
     for index in range(size.datacenters):
-        share = range(index, clusters, size.datacenters)
-        _datacenter(model, root, size, name=f"DC{index}", clusters=share)
+        _datacenter(model, root, size, index=index)
     machines.populate(model, size.vms, random.Random(seed))  # noqa: S311  repeatable, not secret
     _odd_hosts(model)
     return model
 
 
-def _datacenter(model: Model, root: Node, size: Size, *, name: str, clusters: range) -> None:
+def _datacenter(model: Model, root: Node, size: Size, *, index: int) -> None:
     moid = model.new_moid("datacenter-")
     kinds = {"v": "VirtualMachine", "h": "ComputeResource", "s": "Datastore", "n": "Network"}
     names = {"v": "vm", "h": "host", "s": "datastore", "n": "network"}
     folders = {letter: model.new_moid(f"group-{letter}") for letter in kinds}
     facts = Datacenter(
-        name=name,
+        name=f"DC{index}",
         vm_folder=folders["v"],
         host_folder=folders["h"],
         datastore_folder=folders["s"],
@@ -74,10 +87,13 @@ def _datacenter(model: Model, root: Node, size: Size, *, name: str, clusters: ra
         folder = Folder(name=names[letter], child_types=("Folder", kind))
         model.add(Node("Folder", folders[letter], folder, parent=moid))
     networks = _networks(model, facts, size)
-    total = max(size.datacenters, -(-size.hosts // max(1, size.hosts_per_cluster)))
-    for index in clusters:
-        hosts = len(range(index, size.hosts, total))
-        _cluster(model, facts, size, index=index, hosts=hosts, networks=networks)
+    clustered = size.hosts - size.standalone
+    total = max(size.datacenters, -(-clustered // max(1, size.hosts_per_cluster)))
+    for number in range(index, total, size.datacenters):
+        cluster = _Cluster(facts, "ClusterComputeResource", number, hosts=len(range(number, clustered, total)))
+        _cluster(model, cluster, size, networks=networks)
+    for number in range(size.standalone if index == 0 else 0):
+        _cluster(model, _Cluster(facts, "ComputeResource", total + number, hosts=1), size, networks=networks)
 
 
 def _networks(model: Model, dc: Datacenter, size: Size) -> tuple[str, ...]:
@@ -89,20 +105,28 @@ def _networks(model: Model, dc: Datacenter, size: Size) -> tuple[str, ...]:
         model.add(Node("VmwareDistributedVirtualSwitch", switch, facts, parent=dc.network_folder))
         for group in range(size.portgroups):
             moid = model.new_moid("dvportgroup-")
-            network = Network(name=f"{dc.name}-vlan{100 + group}/s{number}", switch=switch, vlan=100 + group)
+            network = Network(name=f"{dc.name}-vlan{100 + group}%2fs{number}", switch=switch, vlan=100 + group)
             model.add(Node("DistributedVirtualPortgroup", moid, network, parent=dc.network_folder))
             moids.append(moid)
     return tuple(moids)
 
 
-def _cluster(model: Model, dc: Datacenter, size: Size, *, index: int, hosts: int, networks: tuple[str, ...]) -> None:
-    name = f"Cluster{index}"
-    moid = model.new_moid("domain-c")
-    model.add(Node("ClusterComputeResource", moid, Cluster(name=name), parent=dc.host_folder))
+@dataclass(frozen=True, slots=True)
+class _Cluster:
+    dc: Datacenter
+    kind: str
+    index: int
+    hosts: int
+
+
+def _cluster(model: Model, cluster: _Cluster, size: Size, *, networks: tuple[str, ...]) -> None:
+    dc, index = cluster.dc, cluster.index
+    moid = model.new_moid("domain-c" if cluster.kind == "ClusterComputeResource" else "domain-s")
+    model.add(Node(cluster.kind, moid, Cluster(name=f"Cluster{index}"), parent=dc.host_folder))
     stores = tuple(_datastore(model, dc, index=index, number=n) for n in range(size.datastores_per_cluster))
     luns = tuple(Lun(_naa(model, store), model.get(store).facts.capacity, ("active",) * 4) for store in stores)
     spare = Lun(_naa(model, moid), 200 * GIB, ("active", "active", "standby", "standby"))
-    for number in range(hosts):
+    for number in range(cluster.hosts):
         host = Host(
             name=f"esx-{index:02d}-{number:03d}.example.org",
             uuid=model.uuid("host", index, number),
@@ -117,11 +141,15 @@ def _cluster(model: Model, dc: Datacenter, size: Size, *, index: int, hosts: int
             custom=((103, f"R{index:02d}-{number:02d}"),),
         )
         model.add(Node("HostSystem", model.new_moid("host-"), host, parent=moid))
+    _pools(model, dc, moid, index=index)
+
+
+def _pools(model: Model, dc: Datacenter, owner: str, *, index: int) -> None:
     root = model.new_moid("resgroup-")
-    model.add(Node("ResourcePool", root, Pool(name="Resources", owner=moid), parent=moid))
+    model.add(Node("ResourcePool", root, Pool(name="Resources", owner=owner), parent=owner))
     for pool in ("gold", "silver"):
-        model.add(Node("ResourcePool", model.new_moid("resgroup-"), Pool(name=pool, owner=moid), parent=root))
-    vapp = Pool(name=f"shop \u00fc {index}", owner=moid, vapp_folder=dc.vm_folder)
+        model.add(Node("ResourcePool", model.new_moid("resgroup-"), Pool(name=pool, owner=owner), parent=root))
+    vapp = Pool(name=f"shop \u00fc {index}", owner=owner, vapp_folder=dc.vm_folder)
     model.add(Node("VirtualApp", model.new_moid("resgroup-v"), vapp, parent=root))
 
 

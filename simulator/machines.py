@@ -95,10 +95,8 @@ def _add(model: Model, place: _Place, chance: random.Random, *, index: int) -> N
         alarms=_alarms(model, index),
         status="yellow" if index % 50 == 7 else "green",
     )
-    if nova:
-        parent = place.instances(model, project)
-    else:
-        parent = place.vapp.moid if in_vapp else place.folder
+    by_hand = place.vapp.moid if in_vapp else place.folder
+    parent = place.instances(model, project) if nova else by_hand
     model.add(Node("VirtualMachine", moid, _with_extras(model, facts, nova=nova, index=index), parent=parent))
 
 
@@ -128,7 +126,8 @@ def _nics(model: Model, place: _Place, moid: str, *, index: int) -> tuple[Nic, .
 def _annotation(name: str, flavor: tuple[str, int, int, int], project: str) -> str:
     """What Nova's VMware driver writes: nova/virt/vmwareapi/vmops.py, ``_get_instance_metadata``."""
     return (
-        f"name:{name.split(' (')[0]}\nuserid:{project[::-1]}\nusername:demo\nprojectid:{project}\nprojectname:demo\n"
+        f"name:{name.partition(' (')[0]}\nuserid:{project[::-1]}\nusername:demo\n"
+        f"projectid:{project}\nprojectname:demo\n"
         f"flavor:name:{flavor[0]}\nflavor:memory_mb:{flavor[2]}\nflavor:vcpus:{flavor[1]}\nflavor:ephemeral_gb:0\n"
         f"flavor:root_gb:{flavor[3]}\nflavor:swap:0\nimageid:{project[:8]}\npackage:29.0.1\n"
     )

@@ -92,19 +92,24 @@ class Model(Store):
         self.counters = load(shift)
 
     def add_vm(self, name: str, **facts: Any) -> str:
-        """Add a virtual machine and return its id. What is not given is taken from the first one there is."""
+        """Add a virtual machine, started now, and return its id. What is not given is taken from the first there is."""
         pattern = next(self.of_kind("VirtualMachine"))
         moid = self.new_moid("vm-")
+        vm: Vm = pattern.facts
+        disk = replace(vm.disks[0], path=f"{name}/{name}.vmdk", uuid=self.uuid("disk", moid, 0))
         given = {
             "uuid": self.uuid("bios", moid),
             "instance_uuid": self.uuid("instance", moid),
             "started": self.now(),
+            "disks": (disk,),
+            "nics": (),
             "alarms": (),
+            "extra": (),
             "snapshots": (),
             **facts,
         }
         parent = given.pop("parent", pattern.parent)
-        self.add(Node("VirtualMachine", moid, replace(pattern.facts, name=name, **given), parent=parent))
+        self.add(Node("VirtualMachine", moid, replace(vm, name=name, **given), parent=parent))
         return moid
 
     def power(self, moid: str, *, on: bool) -> None:

@@ -170,10 +170,8 @@ class Engine:
             self._available[key] = tuple(self._metrics(column, dict(shape), realtime=realtime))
         return self._available[key]
 
-    def _metrics(
-        self, column: str, shape: dict[str, tuple[str, ...]], *, realtime: bool
-    ) -> list[Metric]:
-        metrics = []
+    def _metrics(self, column: str, shape: dict[str, tuple[str, ...]], *, realtime: bool) -> list[Metric]:
+        metrics: list[Metric] = []
         for counter in self.model.counters.values():
             if column not in counter.ranges or counter.full_name in self.model.missing_counters:
                 continue
@@ -183,7 +181,11 @@ class Engine:
                     metrics.extend((counter.key, instance) for instance in shape[word])
         return metrics
 
-    def series(self, spec: Spec, *) -> tuple[Series, ...]:
+    def _generation(self) -> object:
+        """Changes whenever the answer to "which counters are there" does."""
+        return (id(self.model.counters), self.model.missing_counters, self.model.stats_level)
+
+    def series(self, spec: Spec) -> tuple[Series, ...]:
         """The series that a spec asks for, in the order asked. What the entity does not have is left out."""
         node = self.model.get(spec.moid)
         if not is_sampled(self.model, node):
@@ -197,7 +199,7 @@ class Engine:
             found = self._series[key] = (stamp, self._expand(node, spec))
         return found[1]
 
-    def _expand(self, node: Node, spec: Spec, *) -> tuple[Series, ...]:
+    def _expand(self, node: Node, spec: Spec) -> tuple[Series, ...]:
         realtime = spec.interval in {REALTIME, None} and node.kind in REALTIME_KINDS
         available = self.available(node, realtime=realtime)
         if spec.metrics is None:
@@ -205,7 +207,7 @@ class Engine:
         by_counter: dict[int, list[str]] = {}
         for key, instance in available:
             by_counter.setdefault(key, []).append(instance)
-        wanted = []
+        wanted: list[Metric] = []
         for key, instance in spec.metrics:
             have = by_counter.get(key, ())
             wanted.extend((key, one) for one in have if instance in {"*", one})
@@ -254,7 +256,9 @@ def check(engine: Engine, specs: Sequence[Spec], *, poison: frozenset[str], limi
         if node is None or node.kind != spec.kind:
             raise _gone(spec)
         if spec.moid in poison:
-            raise vmodl.fault.SystemError(msg="A general system error occurred: Internal error", reason="Internal error")
+            raise vmodl.fault.SystemError(
+                msg="A general system error occurred: Internal error", reason="Internal error"
+            )
         known = spec.interval is None or spec.interval in RETENTION
         if not known or (spec.interval == REALTIME and node.kind not in REALTIME_KINDS):
             name = "querySpec.interval"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pyVmomi import vim, vmodl
 
 from simulator import properties
-from simulator.data import Data, Ref
+from simulator.data import Data, Ref, moid_of
 from simulator.model import Model
 from simulator.perf import REALTIME_KINDS
 from simulator.service_properties import counter_info, options
@@ -49,18 +49,16 @@ def _counters(service: "Service", _caller: Caller, call: Call) -> str:
 
 
 def _available(service: "Service", _caller: Caller, call: Call) -> str:
-    node = service.model.get(call.arguments["entity"]._GetMoId())
+    node = service.model.get(moid_of(call.arguments["entity"]))
     interval = call.arguments.get("intervalId")
     metrics = dict.fromkeys(service.engine.available(node, realtime=True)) if interval in {20, None} else {}
     if interval != 20:
         metrics.update(dict.fromkeys(service.engine.available(node, realtime=False)))
-    return returned(
-        call.method, [Data("PerfMetricId", counterId=key, instance=instance) for key, instance in metrics]
-    )
+    return returned(call.method, [Data("PerfMetricId", counterId=key, instance=instance) for key, instance in metrics])
 
 
 def _provider(service: "Service", _caller: Caller, call: Call) -> str:
-    node = service.model.get(call.arguments["entity"]._GetMoId())
+    node = service.model.get(moid_of(call.arguments["entity"]))
     realtime = node.kind in REALTIME_KINDS
     summary = Data(
         "PerfProviderSummary",
@@ -107,7 +105,7 @@ def _alarms(service: "Service", _caller: Caller, call: Call) -> str:
 
 
 def _alarm_states(service: "Service", _caller: Caller, call: Call) -> str:
-    node = service.model.get(call.arguments["entity"]._GetMoId())
+    node = service.model.get(moid_of(call.arguments["entity"]))
     return returned(call.method, properties.top(service.model, node, "declaredAlarmState"))
 
 

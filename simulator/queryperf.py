@@ -159,10 +159,12 @@ def _with_gaps(series: Series, values: list[int], ticks: range, *, gaps: float) 
 
 
 def _csv(head: str, series: Sequence[Series], values: list[Any]) -> str:
-    rows = "".join([
-        f"<value>{one.label}<value>{value if isinstance(value, int) else ','.join(map(str, value))}</value></value>"
-        for one, value in zip(series, values, strict=True)
-    ])
+    rows = "".join(
+        [
+            f"<value>{one.label}<value>{value if isinstance(value, int) else ','.join(map(str, value))}</value></value>"
+            for one, value in zip(series, values, strict=True)
+        ]
+    )
     return f'<returnval xsi:type="PerfEntityMetricCSV">{head}{rows}</returnval>'
 
 

@@ -1,4 +1,4 @@
-"""Which objects and properties a property filter means: ObjectSpec, TraversalSpec, SelectionSpec, PropertySpec, views."""
+"""Which objects and properties a property filter means, by ObjectSpec, TraversalSpec, PropertySpec; and views."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 from pyVmomi import VmomiSupport, vmodl
 
 from simulator import properties
-from simulator.data import Ref, class_of
+from simulator.data import Ref, class_of, moid_of
 from simulator.model import Model
 from simulator.store import Node
 
@@ -62,11 +62,11 @@ class Selection:
         self._paths: dict[str, tuple[str, ...]] = {}
 
     def nodes(self) -> list[Node]:
-        """The objects that are selected now, each once. Raises ManagedObjectNotFound for a starting point that is gone."""
+        """The objects that are selected now, each once. Raises ManagedObjectNotFound for a start that is gone."""
         found: dict[str, Node] = {}
         for start in self._spec.objectSet:
             try:
-                node = self._resolve(start.obj._GetMoId())
+                node = self._resolve(moid_of(start.obj))
             except vmodl.fault.ManagedObjectNotFound:
                 if self._spec.reportMissingObjectsInResults:
                     continue
@@ -89,7 +89,9 @@ class Selection:
         for selection in specs:
             spec = selection if hasattr(selection, "path") else named.get(selection.name)
             if spec is None:
-                raise vmodl.fault.InvalidArgument(msg="A specified parameter was not correct: selectSet", invalidProperty="selectSet")
+                raise vmodl.fault.InvalidArgument(
+                    msg="A specified parameter was not correct: selectSet", invalidProperty="selectSet"
+                )
             if (node.moid, id(spec)) in visited or not issubclass(node.cls, spec.type):
                 continue
             visited.add((node.moid, id(spec)))
@@ -106,7 +108,7 @@ class Selection:
                 yield target
 
     def paths(self, node: Node) -> tuple[str, ...]:
-        """The property paths that are wanted of an object. Raises InvalidProperty for one that its type does not have."""
+        """The property paths wanted of an object. Raises InvalidProperty for one that its type does not have."""
         if node.kind not in self._paths:
             wanted: dict[str, None] = {}
             for spec in self._spec.propSet:

@@ -12,7 +12,7 @@ from simulator.faults import Faults
 from simulator.model import Model
 from simulator.perf import Engine, Spec, check
 from simulator.service_properties import MANAGERS
-from simulator.sessions import Caller, Sessions
+from simulator.sessions import Caller, Sessions, user_session
 from simulator.store import Node
 
 Handler = Callable[["Service", Caller, wire.Call], str | Awaitable[str]]
@@ -44,6 +44,9 @@ class Service:
 
     def node(self, caller: Caller, moid: str) -> Node:
         """The object of this id that the caller can see. Raises ManagedObjectNotFound."""
+        if moid == MANAGERS["sessionManager"].moid and caller.session:
+            sessions = [user_session(session) for session in self.sessions.all()]
+            return Node("SessionManager", moid, (user_session(caller.session), sessions))
         own = caller.session.nodes.get(moid) if caller.session else None
         return own or self._services.get(moid) or self.model.get(moid)
 
@@ -51,7 +54,7 @@ class Service:
         """The reply to a request. Raises a vSphere fault (an exception of pyVmomi's) where vCenter answers with one."""
         wire.check_size(body)
         method = wire.method_of(body)
-        if caller.session is None and method not in ANONYMOUS and not _anonymous_listing(body):
+        if caller.session is None and method not in ANONYMOUS:
             raise wire.not_authenticated()
         if caller.session is not None:
             caller.session.calls += 1
@@ -80,9 +83,3 @@ class Service:
         check(self.engine, specs, poison=faults.poison, limit=perf_methods.query_limit(self.model))
         distortion = queryperf.Distortion(faults.gaps, normal_only=faults.normal_only, shuffle=faults.shuffle)
         return await perf_methods.joined(queryperf.render(self.engine, specs, distortion))
-
-
-def _anonymous_listing(body: bytes) -> bool:
-    """A client may read the service instance before it logs in; nothing else."""
-    head = body[:4096]
-    return b"specSet" in head and b'type="ServiceInstance"' in head and b"selectSet" not in body

@@ -85,9 +85,7 @@ def counter_info(model: Model, key: int) -> Data:
         "PerfCounterInfo",
         key=counter.key,
         nameInfo=Data("ElementDescription", label=counter.label, summary=counter.summary, key=counter.name),
-        groupInfo=Data(
-            "ElementDescription", label=counter.group_label, summary=counter.group_label, key=counter.group
-        ),
+        groupInfo=Data("ElementDescription", label=counter.group_label, summary=counter.group_label, key=counter.group),
         unitInfo=Data("ElementDescription", label=label, summary=unit, key=counter.unit),
         rollupType=counter.rollup,
         statsType=counter.stats,
@@ -173,7 +171,10 @@ SERVICES: Mapping[str, Mapping[str, Callable[[Model, Node], Any]]] = {
     "SearchIndex": {},
     "ViewManager": {},
     "PropertyCollector": {},
-    "SessionManager": {},
+    "SessionManager": {
+        "currentSession": lambda _, node: node.facts[0],
+        "sessionList": lambda _, node: node.facts[1],
+    },
     "ContainerView": {
         "view": lambda model, node: node.facts.contents(model),
         "container": lambda _, node: node.facts.container,

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from pyVmomi import vim
 
-from simulator.data import Data, Ref, Time
+from simulator.data import Data, Ref, Time, moid_of
 from simulator.service_properties import PRIVILEGES, service_content
-from simulator.sessions import Caller, Session
+from simulator.sessions import Caller, user_session
 from simulator.wire import Call, returned
 
 if TYPE_CHECKING:
@@ -20,24 +20,6 @@ def _content(service: "Service", _caller: Caller, call: Call) -> str:
 
 def _current_time(service: "Service", _caller: Caller, call: Call) -> str:
     return returned(call.method, Time(service.model.time()))
-
-
-def user_session(session: Session) -> Data:
-    """A session as UserSession shows it."""
-    return Data(
-        "UserSession",
-        key=session.key,
-        userName=session.user,
-        fullName=session.user,
-        loginTime=Time(session.login),
-        lastActiveTime=Time(session.active),
-        locale="en",
-        messageLocale="en",
-        extensionSession=session.extension,
-        ipAddress=session.address,
-        userAgent="",
-        callCount=session.calls,
-    )
 
 
 def _refused() -> Any:
@@ -90,19 +72,19 @@ def _has_privileges(service: "Service", _caller: Caller, call: Call) -> str:
     entities = call.arguments.get("entity") or call.arguments.get("entities") or []
     result = []
     for entity in entities:
-        node = service.model.get(entity._GetMoId())
+        node = service.model.get(moid_of(entity))
         result.append(Data("EntityPrivilege", entity=node.ref, privAvailability=availability))
     return returned(call.method, result)
 
 
 def _has_privilege(service: "Service", _caller: Caller, call: Call) -> str:
-    service.model.get(call.arguments["entity"]._GetMoId())
+    service.model.get(moid_of(call.arguments["entity"]))
     return returned(call.method, [given for _, given in _granted(service, call.arguments.get("privId", []))])
 
 
 def _fetch_privileges(service: "Service", _caller: Caller, call: Call) -> str:
     held = [name for name, given in _granted(service, list(PRIVILEGES)) if given]
-    refs: list[Ref] = [service.model.get(entity._GetMoId()).ref for entity in call.arguments["entities"]]
+    refs: list[Ref] = [service.model.get(moid_of(entity)).ref for entity in call.arguments["entities"]]
     return returned(call.method, [Data("UserPrivilegeResult", entity=ref, privileges=held) for ref in refs])
 
 

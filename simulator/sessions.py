@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from simulator.collector import Collector
+from simulator.data import Data, Time
 from simulator.model import Model
 from simulator.service_properties import MANAGERS
 from simulator.store import Node
@@ -31,9 +32,26 @@ class Caller:
     """One request's sender. ``session`` is None before the login, and is set by it."""
 
     address: str
-    agent: str
     certificate: bool
     session: Session | None = None
+
+
+def user_session(session: Session) -> Data:
+    """A session as UserSession shows it."""
+    return Data(
+        "UserSession",
+        key=session.key,
+        userName=session.user,
+        fullName=session.user,
+        loginTime=Time(session.login),
+        lastActiveTime=Time(session.active),
+        locale="en",
+        messageLocale="en",
+        extensionSession=session.extension,
+        ipAddress=session.address,
+        userAgent="",
+        callCount=session.calls,
+    )
 
 
 class Sessions:
@@ -54,7 +72,7 @@ class Sessions:
     def open(self, caller: Caller, user: str, *, extension: bool = False) -> Session:
         """Log a caller in."""
         self._logins += 1
-        now = self._model.time()
+        now = self._model.now()
         key = self._model.uuid("session", self._logins)
         session = Session(key, user, now, now, address=caller.address, extension=extension)
         moid = MANAGERS["propertyCollector"].moid
@@ -66,7 +84,7 @@ class Sessions:
     def find(self, key: str) -> Session | None:
         """The live session of this key; one that was idle for too long ends here."""
         session = self._live.get(key)
-        now = self._model.time()
+        now = self._model.now()
         if session is None:
             return None
         if now - session.active > IDLE:

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from pyVmomi import VmomiSupport, vmodl
@@ -82,10 +83,14 @@ class Store:
         return node
 
     def remove(self, moid: str) -> None:
-        """Remove an object and all that is below it. Raises ManagedObjectNotFound where there is none."""
+        """Remove an object with all that is below it, or on it. Raises ManagedObjectNotFound where there is none."""
         node = self.get(moid)
-        for child in list(self.related("child", moid)):
-            self.remove(child.moid)
+        for relation in ("child", "vm.host", "vm.pool", "vm.datastore"):
+            for other in tuple(self.related(relation, moid)):
+                if other.moid in self.nodes:
+                    self.remove(other.moid)
+        for host in tuple(self.related("host.datastore", moid)):
+            self.update(host.moid, datastores=tuple(one for one in host.facts.datastores if one != moid))
         self._touch_relatives(node)
         del self.nodes[moid]
         self._related.clear()
@@ -131,8 +136,7 @@ class Store:
             return []
         if not self.journal or self.journal[0].version > version + 1:
             return None
-        missing = self.version - version
-        return [self.journal[i] for i in range(len(self.journal) - missing, len(self.journal))]
+        return list(islice(self.journal, len(self.journal) - (self.version - version), None))
 
     def _record(self, moid: str, *, structural: bool) -> None:
         self.version += 1
@@ -184,4 +188,3 @@ def is_sampled(store: Store, node: Node) -> bool:
     if isinstance(facts, Datastore):
         return facts.accessible
     return True
-

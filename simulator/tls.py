@@ -14,6 +14,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
 
+_USAGES = (
+    "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+    "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Certificate:
     """A certificate and its key, PEM, with the SHA-256 thumbprint in lower-case hex."""
@@ -24,19 +30,22 @@ class Certificate:
 
 
 def self_signed(name: str, *, now: float, days: float = 730) -> Certificate:
-    """A new self-signed certificate for a DNS name and for the loopback addresses."""
+    """A new self-signed certificate, its own CA, for a DNS name and for the loopback addresses."""
     key = ec.generate_private_key(ec.SECP256R1())
     names = [x509.DNSName(name), x509.DNSName("localhost")]
     addresses = [x509.IPAddress(ipaddress.ip_address(text)) for text in ("127.0.0.1", "::1")]
-    builder = _builder(name, now=now, expires=now + days * 86400, public_key=key.public_key())
-    certificate = builder.add_extension(x509.SubjectAlternativeName([*names, *addresses]), critical=False).sign(
-        key, hashes.SHA256()
+    usage = dict.fromkeys(_USAGES, False) | {"digital_signature": True, "key_cert_sign": True}
+    certificate = (
+        _builder(name, now=now, expires=now + days * 86400, public_key=key.public_key())
+        .add_extension(x509.SubjectAlternativeName([*names, *addresses]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.KeyUsage(**usage), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
     )
     return Certificate(
         certificate.public_bytes(serialization.Encoding.PEM),
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ),
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
         certificate.fingerprint(hashes.SHA256()).hex(),
     )
 

@@ -17,7 +17,7 @@ from simulator import data
 NAMESPACE = "urn:vim25"
 
 MAX_ELEMENTS = 500_000
-"""vpxd refuses a request with more XML elements (its option ``vmacore.soap.maxDocumentElements`` is this by default)."""
+"""vpxd refuses a request with more XML elements (reported in telegraf issue 5041 and many others)."""
 
 HEADER = (
     '<?xml version="1.0" encoding="UTF-8"?>\n<soapenv:Envelope'
@@ -49,7 +49,7 @@ class Call:
 
 
 def version_of(soap_action: str | None, default: str) -> str:
-    """pyVmomi's version for a SOAPAction such as ``"urn:vim25/6.5"``; ``default`` is an API version such as ``8.0.3.0``."""
+    """pyVmomi's version for a SOAPAction as ``"urn:vim25/6.5"``; ``default`` is an API version as ``8.0.3.0``."""
     match = re.fullmatch(r'"?urn:(vim25/[\w.]+)"?', (soap_action or "").strip())
     known: str | None = VmomiSupport.versionMap.get(match[1]) if match else None
     return known or str(VmomiSupport.versionMap[f"vim25/{default}"])
@@ -90,7 +90,7 @@ def parse(body: bytes, version: str) -> Call:
     return Call(reader.method, reader.arguments.pop("_this", None), reader.arguments, version)
 
 
-class _Reader(SoapAdapter.ExpatDeserializerNSHandlers):  # type: ignore[misc]  # pyVmomi is untyped
+class _Reader(SoapAdapter.ExpatDeserializerNSHandlers):
     """Finds the method element and hands each argument below it to pyVmomi's deserialiser."""
 
     def __init__(self) -> None:
@@ -116,7 +116,7 @@ class _Reader(SoapAdapter.ExpatDeserializerNSHandlers):  # type: ignore[misc]  #
             self._begin(name)
         elif self._depth == 4:
             declared = self._types[name]
-            item = declared.Item if isinstance(declared, type) and issubclass(declared, list) else declared
+            item = _item(declared)
             deserializer = SoapAdapter.SoapDeserializer(None)
             deserializer.Deserialize(self._parser, item, False, self.nsMap)
             self._pending = (name, deserializer)
@@ -149,10 +149,15 @@ class _Reader(SoapAdapter.ExpatDeserializerNSHandlers):  # type: ignore[misc]  #
             return
         (name, deserializer), self._pending = self._pending, None
         declared, value = self._types[name], deserializer.GetResult()
-        if isinstance(declared, type) and issubclass(declared, list):
+        if _item(declared) is not declared:
             self.arguments.setdefault(name, []).append(value)
         else:
             self.arguments[name] = value
+
+
+def _item(declared: Any) -> Any:
+    """The type of an array's items; of anything else the type itself."""
+    return declared.Item if issubclass(declared, list) else declared
 
 
 def reply(method: str, content: str) -> bytes:

@@ -72,7 +72,7 @@ class Atlas:
     def labels(self, moid: str, kind: Kind) -> dict[str, str]:
         """What the object belongs to, by name, and its UUIDs; a label without value is left out.
 
-        What is of the same kind (the folder of a folder) is called ``parent``: the kind's word is the object's own name.
+        What is of the same kind (the folder of a folder) is called ``parent``: the kind's word is for its own name.
         """
         values = self._records[moid].values
         host = values.get("runtime.host")

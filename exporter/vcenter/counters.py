@@ -42,12 +42,17 @@ UNITS: Mapping[str, Unit] = MappingProxyType(
 )
 """vSphere unit key -> base unit. A key that is not here keeps its value and its snake-cased name."""
 
+_ABBREVIATIONS: Mapping[str, str] = MappingProxyType({"sec": "second", "us": ""})
+"""Units that vSphere abbreviates within a name, where Prometheus wants them in full (as ``promtool check metrics``
+says): ``packetsPerSec``; and ``readLatencyUS``, which is no longer in microseconds, as the end of the name states."""
+
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 
 
 def snake(name: str) -> str:
     """``maxTotalLatency`` -> ``max_total_latency``; letters and digits stay together (``actav15`` -> ``actav15``)."""
-    return "_".join(_join_digits(_WORD.findall(name))).lower()
+    words = [word.lower() for word in _join_digits(_WORD.findall(name))]
+    return "_".join(filter(None, (_ABBREVIATIONS.get(word, word) for word in words)))
 
 
 def _join_digits(words: Iterable[str]) -> list[str]:

@@ -10,7 +10,7 @@ nor the one around it in between: it leaves the open elements as they were.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from exporter.errors import BadReply, SourceError
@@ -68,10 +68,10 @@ class Decoder:
         self._most_shapes = shapes
         self._series: dict[tuple[Series, ...], tuple[Series, ...]] = {}
 
-    def forget(self, moids: frozenset[str]) -> None:
+    def forget(self, moids: Iterable[str]) -> None:
         """Drops what was learnt for entities that are gone."""
-        for dialect in self._dialects.values():
-            for moid in moids:
+        for moid in moids:
+            for dialect in self._dialects.values():
                 dialect.of_entity.pop(moid.encode(), None)
 
     def blocks(self, data: bytes) -> Iterator[Block]:
@@ -129,7 +129,8 @@ class Decoder:
         if end < 0 or not data.startswith(_BEGIN, position):
             return None, position
         end += len(_END)
-        return self._learn(data[position:end], head, dialect=dialect), end
+        block = self._learn(data[position:end], head, dialect=dialect)
+        return block, position if block is None else end
 
     def _learn(self, chunk: bytes, head: re.Match[bytes] | None, *, dialect: _Dialect) -> Block | None:
         """Reads one entity anew: as a known shape of another entity, or by the parser, whose word is then kept.

@@ -128,9 +128,9 @@ def _host(facts: HostFacts, base: Pairs) -> Rows:
 
 
 def _datastore(facts: DatastoreFacts, base: Pairs) -> Rows:
-    if facts.capacity_bytes is not None and facts.free_bytes is not None:
-        used = facts.capacity_bytes - facts.free_bytes
-        yield catalog.DATASTORE_PROVISIONED, Row(base, float(used + (facts.uncommitted_bytes or 0)))
+    size, free, promised = facts.capacity_bytes, facts.free_bytes, facts.uncommitted_bytes
+    if size is not None and free is not None and promised is not None:
+        yield catalog.DATASTORE_PROVISIONED, Row(base, float(size - free + promised))
     for mount in facts.mounts or ():
         labels = (*base, ("host", mount.host))
         if mount.accessible is not None:

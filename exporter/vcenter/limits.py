@@ -1,11 +1,12 @@
 """What one vCenter can be asked: its counters, its limits, its sampling periods. Talks; read once per session."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pyVmomi import vim, vmodl
+from pyVmomi import vmodl
 
-from exporter.errors import Fault
+from exporter.errors import BadReply, Fault, NotAuthenticated
 from exporter.model import Counter
 from exporter.vcenter import typed
 
@@ -41,24 +42,41 @@ class Abilities:
 
 async def abilities(session: Caller) -> Abilities:
     """Asks for what ``Abilities`` holds. Raises SourceError."""
-    manager = session.content.perfManager
+    performance = manager(session, "perfManager")
     return Abilities(
-        manager=manager._moId,  # noqa: SLF001 - pyVmomi's only name for a managed object id
+        manager=performance._moId,  # noqa: SLF001 - pyVmomi's only name for a managed object id
         counters=await counters(session),
         max_query_metrics=await max_query_metrics(session),
     )
 
 
+def manager(session: Caller, name: str) -> Any:
+    """A manager by its name in vim.ServiceInstanceContent. Fault NotSupported where the server has none."""
+    found = getattr(session.content, name)
+    if found is None:
+        raise Fault("NotSupported", f"the server has no {name}")
+    return found
+
+
+async def read(session: Caller, mo: Any, path: str) -> Any:
+    """One property of a managed object, None where it is unset. Raises the Fault by which vCenter withholds it."""
+    collector = vmodl.query.PropertyCollector
+    spec = collector.FilterSpec(
+        propSet=[collector.PropertySpec(type=type(mo), pathSet=[path])],
+        objectSet=[collector.ObjectSpec(obj=mo)],
+    )
+    found = await session.call(session.content.propertyCollector, "RetrieveProperties", specSet=[spec])
+    for withheld in (missing for item in found for missing in item.missingSet):
+        name = type(withheld.fault).__name__.rpartition(".")[2]
+        raise Fault(name, withheld.fault.msg or f"{path} is withheld")
+    values = [change.val for item in found for change in item.propSet]
+    return values[0] if values else None
+
+
 async def counters(session: Caller) -> tuple[Counter, ...]:
     """All counters: PerformanceManager.perfCounter (vSphere API reference, PerfCounterInfo)."""
-    collector = vmodl.query.PropertyCollector
-    content = session.content
-    spec = collector.FilterSpec(
-        propSet=[collector.PropertySpec(type=vim.PerformanceManager, pathSet=["perfCounter"])],
-        objectSet=[collector.ObjectSpec(obj=content.perfManager)],
-    )
-    found = await session.call(content.propertyCollector, "RetrieveProperties", specSet=[spec])
-    return tuple(_counter(info) for item in found for change in item.propSet for info in change.val)
+    infos = await read(session, manager(session, "perfManager"), "perfCounter")
+    return tuple(_counter(info) for info in infos or ())
 
 
 def _counter(info: Any) -> Counter:
@@ -74,20 +92,38 @@ def _counter(info: Any) -> Counter:
 
 async def max_query_metrics(session: Caller) -> int | None:
     """Most entity x counter pairs in a historical query; None where vCenter sets no limit."""
-    setting = session.content.setting
-    if setting is None:
-        return DEFAULT_MAX_QUERY_METRICS
     try:
-        options = await session.call(setting, "QueryOptions", name=MAX_QUERY_METRICS)
-        value = int(options[0].value)
-    except (Fault, IndexError, TypeError, ValueError):
+        return await stated_max_query_metrics(session)
+    except NotAuthenticated:
+        raise
+    except (Fault, BadReply):
         return DEFAULT_MAX_QUERY_METRICS
+
+
+async def stated_max_query_metrics(session: Caller) -> int | None:
+    """Like ``max_query_metrics``, without a default: Fault InvalidName where unset, BadReply where it is no number."""
+    options = await session.call(manager(session, "setting"), "QueryOptions", name=MAX_QUERY_METRICS)
+    try:
+        value = int(options[0].value)
+    except (IndexError, TypeError, ValueError) as error:
+        raise BadReply(f"{MAX_QUERY_METRICS} is no number") from error
     return value if value > 0 else None
 
 
 async def refresh_rate(session: Caller, type_name: str, moid: str) -> int:
-    """Seconds between realtime samples of an entity (PerfProviderSummary.refreshRate)."""
+    """Seconds between realtime samples of an entity; DEFAULT_REFRESH where vCenter does not say."""
+    return await stated_refresh_rate(session, type_name, moid) or DEFAULT_REFRESH
+
+
+async def stated_refresh_rate(session: Caller, type_name: str, moid: str) -> int | None:
+    """PerfProviderSummary.refreshRate of an entity, None where it has no realtime samples."""
     entity = typed.reference(type_name, moid)
-    summary = await session.call(session.content.perfManager, "QueryPerfProviderSummary", entity=entity)
+    summary = await session.call(manager(session, "perfManager"), "QueryPerfProviderSummary", entity=entity)
     supported = summary.currentSupported and summary.refreshRate and summary.refreshRate > 0
-    return int(summary.refreshRate) if supported else DEFAULT_REFRESH
+    return int(summary.refreshRate) if supported else None
+
+
+async def statistics_levels(session: Caller) -> Mapping[int, int]:
+    """Seconds between historical samples -> statistics level at which they are kept (PerfInterval, enabled ones)."""
+    intervals = await read(session, manager(session, "perfManager"), "historicalInterval")
+    return {one.samplingPeriod: one.level or 1 for one in intervals or () if one.enabled}

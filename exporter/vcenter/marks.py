@@ -76,7 +76,7 @@ class Marks:
         kept = []
         for window in self._gaps.pop(moid):
             owed = self._intervals(window.end - window.start)
-            lost = min(owed, max(0, -(-(horizon - window.start) // self._interval)))
+            lost = min(owed, max(0, (horizon - window.start) // self._interval))
             self._give_up(lost)
             if lost < owed:
                 kept.append(Window(window.start + lost * self._interval, window.end))
@@ -108,10 +108,6 @@ class Marks:
     def known(self) -> tuple[str, ...]:
         """Entities of which a sample has been seen."""
         return tuple(self._marks)
-
-    def older(self, time: float) -> list[str]:
-        """Entities whose newest sample is older than a time."""
-        return [moid for moid, mark in self._marks.items() if mark < time]
 
     def ages(self, now: float) -> list[float]:
         """Seconds since each entity's newest sample, in rising order."""

@@ -72,7 +72,7 @@ def iterate(document: bytes) -> Iterator[Block]:
 def _feed(reader: "_Reader", data: bytes, *, last: bool) -> None:
     try:
         reader.parser.Parse(data, last)
-    except ExpatError as error:
+    except (ExpatError, LookupError, ValueError) as error:  # the latter two for an encoding that Python cannot give it
         raise BadReply(
             f"QueryPerf reply is not well-formed XML ({error}); it may have been cut off or come from a proxy"
         ) from error

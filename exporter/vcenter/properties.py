@@ -64,8 +64,8 @@ class Reply:
     token: str = ""
 
 
-def decode(body: bytes, readers: Readers) -> Generator[None, None, Reply]:
-    """Decodes one reply in steps: each ``next`` decodes SLICE bytes; the generator's return value is the Reply.
+def decode(body: bytes, readers: Readers, *, size: int = SLICE) -> Generator[None, None, Reply]:
+    """Decodes one reply in steps: each ``next`` decodes ``size`` bytes; the generator's return value is the Reply.
 
     Raises the Fault the reply holds; BadReply where it is not well-formed XML or no reply of the PropertyCollector.
     """
@@ -75,8 +75,8 @@ def decode(body: bytes, readers: Readers) -> Generator[None, None, Reply]:
     collected = _Collected(readers)
     parser: XMLPullParser[Element] = XMLPullParser(("end",))
     try:
-        for start in range(0, len(body), SLICE):
-            parser.feed(body[start : start + SLICE])
+        for start in range(0, len(body), size):
+            parser.feed(body[start : start + size])
             collected.take(parser)
             yield
         parser.close()

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from exporter.clock import Clock
 from exporter.errors import BadReply, Fault, SourceError
+from exporter.model import Kind
 from exporter.vcenter import plan
 from exporter.vcenter.decode import Decoder
 from exporter.vcenter.failure import Reaction, react
@@ -18,7 +19,7 @@ from exporter.vcenter.plan import Batch
 Take = Callable[[Batch, Block], None]
 
 RETRIES = 64
-"""Most extra requests in one cycle for halves of failed batches; what is left is asked in the next cycle."""
+"""Most extra requests in one cycle for parts of failed batches; what is left is asked in the next cycle."""
 SLICE = 0.02
 """Seconds that decoding may hold the event loop before others get their turn."""
 
@@ -35,8 +36,9 @@ class Result:
     """What became of a cycle's batches.
 
     ``outcomes`` counts requests by outcome, ``seconds`` are response times of answered batches, ``poisoned`` entities
-    failed by themselves, ``removed`` ones no longer exist, ``restricted`` is the size in pairs of the smallest batch
-    that vCenter refused as too large. ``error`` ended the cycle early.
+    failed by themselves, ``removed`` ones no longer exist, ``left`` ones were not asked again because the retries were
+    used up; ``restricted`` is, by kind, the size in pairs of the smallest batch that vCenter refused as too large.
+    ``error`` ended the cycle early.
     """
 
     outcomes: Mapping[str, int] = field(default_factory=dict)
@@ -46,15 +48,21 @@ class Result:
     received: int = 0
     poisoned: Mapping[str, SourceError] = field(default_factory=dict)
     removed: frozenset[str] = frozenset()
-    restricted: int | None = None
+    left: frozenset[str] = frozenset()
+    restricted: Mapping[Kind, int] = field(default_factory=dict)
     error: SourceError | None = None
 
 
 class _Run:
-    """The state of one cycle; workers share it on one event loop."""
+    """The state of one cycle; workers share it on one event loop.
+
+    ``parts`` of failed batches wait until every batch has had its turn, and are then taken newest first: what fails
+    delays nothing that does not, and one cause is tracked down before the next is looked for.
+    """
 
     def __init__(self, batches: Iterable[Batch]) -> None:
         self.queue = deque(batches)
+        self.parts: list[Batch] = []
         self.deferred: list[tuple[Batch, SourceError]] = []
         self.retries = RETRIES
         self.outcomes: Tally[str] = Tally()
@@ -63,7 +71,8 @@ class _Run:
         self.sent = self.received = 0
         self.poisoned: dict[str, SourceError] = {}
         self.removed: set[str] = set()
-        self.restricted: int | None = None
+        self.left: set[str] = set()
+        self.restricted: dict[Kind, int] = {}
         self.error: SourceError | None = None
 
     def result(self) -> Result:
@@ -75,7 +84,8 @@ class _Run:
             received=self.received,
             poisoned=dict(self.poisoned),
             removed=frozenset(self.removed),
-            restricted=self.restricted,
+            left=frozenset(self.left),
+            restricted=dict(self.restricted),
             error=self.error,
         )
 
@@ -92,20 +102,28 @@ class Query:
         """Sends every batch, at most ``concurrency`` at once. Never raises SourceError: see ``Result.error``."""
         run = _Run(batches)
         await self._drain(run, take, concurrency=concurrency)
-        if run.error is None and run.deferred:
+        while run.deferred and run.error is None:
             self._settle(run)
             await self._drain(run, take, concurrency=concurrency)
+        if len(run.poisoned) > 1 and not run.outcomes["ok"]:
+            # Where nothing at all is answered, no single entity is to blame.
+            run.error = run.error or next(iter(run.poisoned.values()))
+            run.poisoned.clear()
         return run.result()
 
+    def forget(self, moids: Iterable[str]) -> None:
+        """Drops what was learnt of the replies for entities that are gone."""
+        self._decoder.forget(moids)
+
     async def _drain(self, run: _Run, take: Take, *, concurrency: int) -> None:
-        workers = max(1, min(concurrency, len(run.queue)))
+        workers = max(1, min(concurrency, len(run.queue) + len(run.parts)))
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
                 group.create_task(self._work(run, take))
 
     async def _work(self, run: _Run, take: Take) -> None:
-        while run.queue and run.error is None:
-            batch = run.queue.popleft()
+        while (run.queue or run.parts) and run.error is None:
+            batch = run.queue.popleft() if run.queue else run.parts.pop()
             try:
                 await self._one(batch, run, take=take)
                 run.outcomes["ok"] += 1
@@ -131,7 +149,8 @@ class Query:
 
     def _fail(self, batch: Batch, error: SourceError, *, run: _Run) -> None:
         if isinstance(error, Fault) and error.name == "RestrictedByAdministrator":
-            run.restricted = min(batch.pairs, run.restricted or batch.pairs)
+            kind = batch.question.kind
+            run.restricted[kind] = min(batch.pairs, run.restricted.get(kind, batch.pairs))
         reaction = react(error, batch, answered=run.outcomes["ok"] > 0)
         if reaction is Reaction.ABORT:
             run.error = error
@@ -157,7 +176,9 @@ class Query:
             parts = plan.halves(batch)
         if run.retries >= len(parts):
             run.retries -= len(parts)
-            run.queue.extendleft(reversed(parts))
+            run.parts.extend(reversed(parts))
+        else:
+            run.left.update(target.moid for part in parts for target in part.targets)
 
     def _settle(self, run: _Run) -> None:
         """Judges the deferred batch now that all others are done: alone in failing it is cut, else the cycle failed."""

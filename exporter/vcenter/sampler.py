@@ -19,7 +19,8 @@ from exporter.vcenter.plan import Batch, Limits, Question, Target
 from exporter.vcenter.query import Query, Result
 
 STALE_INTERVALS = 3
-"""An entity without a new sample for this many intervals is taken off the page."""
+"""An entity that sent no new sample for this many intervals is taken off the page. What counts is when a sample came,
+not its time: hosts' clocks have been seen 15 minutes off (telegraf #4789), and rollups come late."""
 CATCH_UP = 20_000
 """Most entity-intervals asked for again in one cycle, so that a long gap is closed over several cycles."""
 CATCH_UP_BATCH = 1_000
@@ -68,30 +69,64 @@ class _Schedule:
         self.marks: dict[Kind, Marks] = {}
         self._quarantine = Quarantine()
         self._entities: Mapping[str, Entity] = {}
+        self._began = 0.0
+        self._fresh: dict[str, float] = {}
 
     def ask(self, questions: Iterable[Question]) -> None:
         """Sets what is asked, by kind; marks of kinds that are asked again are kept."""
         self._questions = {question.kind: question for question in questions if question.counters}
+        for kind in self.marks.keys() - self._questions.keys():
+            self._drop(self.marks.pop(kind).known())
         for kind, question in self._questions.items():
             self.marks.setdefault(kind, Marks(question.interval, refill=self.refill))
 
-    def _wanted(self, kind: Kind, held: frozenset[str]) -> dict[str, str]:
+    def _begin(self, entities: Mapping[str, Entity]) -> None:
+        self._began = self._clock.monotonic()
+        self._entities = entities
+        for moid in self._quarantine.known():
+            if moid not in entities or not entities[moid].queryable:
+                self._quarantine.pardon(moid)
+
+    def _wanted(self, kind: Kind, without: frozenset[str]) -> dict[str, str]:
         return {
             moid: entity.type
             for moid, entity in self._entities.items()
-            if entity.kind is kind and entity.queryable and moid not in held
+            if entity.kind is kind and entity.queryable and moid not in without
         }
+
+    def _target(self, moid: str, window: Window | None = None) -> Target:
+        start, end = (window.start, window.end) if window else (None, None)
+        return Target(self._entities[moid].type, moid, start, end)
+
+    def _suspects(self, kind: Kind) -> list[str]:
+        """Entities whose quarantine is over: asked for by themselves until they answer, so that they harm no other."""
+        free = self._quarantine.known() - self._quarantine.held(self._began)
+        return sorted(moid for moid in free if self._entities[moid].kind is kind)
+
+    def _horizon(self) -> float:
+        return self._began - STALE_INTERVALS * self._interval
 
     def _tidy(self, result: Result, now: float, planned: Mapping[Kind, Mapping[str, str]]) -> None:
         """After a cycle: quarantines, forgets what is gone or has no samples, and takes stale entities off the page."""
-        for moid in result.poisoned:
+        for moid in (*result.poisoned, *result.removed):
             self._quarantine.add(moid, self._clock.monotonic())
-        for kind, marks in self.marks.items():
+        for kind in planned.keys() & self.marks.keys():
+            marks = self.marks[kind]
             watched = planned[kind].keys() | self._quarantine.known()
             gone = [moid for moid in marks.known() if moid not in watched] + list(result.removed)
             marks.forget(gone)
-            self._store.drop(gone)
-            self._store.drop(marks.older(now - STALE_INTERVALS * self._interval))
+            self._drop(gone)
+            stale = [moid for moid in marks.known() if self._fresh.setdefault(moid, self._began) < self._horizon()]
+            self._store.drop(stale)
+            # A mark in vCenter's future is from before its clock was set back, and would hide all samples until then.
+            marks.forget([moid for moid in stale if (marks.mark(moid) or 0) > now])
+
+    def _drop(self, moids: Iterable[str]) -> None:
+        moids = tuple(moids)
+        self._store.drop(moids)
+        self._query.forget(moids)
+        for moid in moids:
+            self._fresh.pop(moid, None)
 
     def _report(self, seconds: float, now: float, *, result: Result) -> Report:
         held = self._quarantine.held(self._clock.monotonic())
@@ -133,39 +168,48 @@ class Realtime(_Schedule):
 
     async def cycle(self, entities: Mapping[str, Entity], now: float) -> Report:
         """One pass over all entities. ``now`` is vCenter's time. Never raises SourceError: see ``Report.error``."""
-        started = self._clock.monotonic()
-        self._entities = entities
+        self._begin(entities)
         self._plan()
         batches = [batch for kind in self._questions for batch in self._batches[kind]]
+        for kind, question in self._questions.items():
+            batches += [plan.batch(question, [self._target(moid)]) for moid in self._suspects(kind)]
         result = await self._query.run(batches, self._take, concurrency=self._pace.concurrency)
         caught_up = Result() if result.error else await self._catch_up(int(now))
         self._tidy(result, now, self._planned)
-        seconds = self._clock.monotonic() - started
+        seconds = self._clock.monotonic() - self._began
         timeouts = result.outcomes.get("timeout", 0)
         load = seconds / self._interval
         self._pace = adapt(self._pace, seconds=result.seconds, load=load, timeouts=timeouts, bounds=self._bounds)
         return replace(self._report(seconds, now, result=result), caught_up=caught_up, pace=self._pace)
 
     def _plan(self) -> None:
-        held = self._quarantine.held(self._clock.monotonic())
-        basis = (self._entities, held, self._pace.entities, tuple(self._questions.values()))
+        suspects = self._quarantine.known()
+        basis = (self._entities, suspects, self._pace.entities, tuple(self._questions.values()))
         if self._basis is not None and _same(self._basis, basis):
             return
         self._basis = basis
         for kind, question in self._questions.items():
-            wanted = self._planned[kind] = self._wanted(kind, held)
+            wanted = self._planned[kind] = self._wanted(kind, suspects)
             limits = Limits(entities=self._pace.entities)
             old = self._batches.get(kind, ())
             self._batches[kind] = plan.replan(old, question=question, wanted=wanted, limits=limits)
 
     def _take(self, batch: Batch, block: Block) -> None:
         entity = self._entities.get(block.moid)
-        if entity is None:
+        marks = self.marks.get(batch.question.kind)
+        if entity is None or marks is None:
             return
-        new = self.marks[batch.question.kind].take(block.moid, self._read(block))
-        if new or (block.times and block.moid not in self._store):
+        new = marks.take(block.moid, self._read(block))
+        if block.times and self._shows(block.moid, new=new):
             self._store.put(entity, series=block.series, values=block.values, plain=block.plain)
         self._quarantine.pardon(block.moid)
+
+    def _shows(self, moid: str, *, new: bool) -> bool:
+        """Whether what came for an entity goes on the page: it is new, or was so lately and the page lacks it."""
+        if new:
+            self._fresh[moid] = self._began
+            return True
+        return moid not in self._store and self._fresh.setdefault(moid, self._began) >= self._horizon()
 
     async def _catch_up(self, now: int) -> Result:
         batches = []
@@ -175,7 +219,7 @@ class Realtime(_Schedule):
             wanted: list[tuple[str, Window]] = []
             for moid, window in self.marks[kind].gaps(now):
                 cost = max(1, (window.end - window.start) // self._interval)
-                if moid in self._planned[kind] and cost <= room:
+                if moid in self._planned.get(kind, {}) and cost <= room:
                     room -= cost
                     wanted.append((moid, window))
             windows |= dict(wanted)
@@ -184,13 +228,14 @@ class Realtime(_Schedule):
             return Result()
 
         def take(batch: Batch, block: Block) -> None:
-            self._take_late(batch.question.kind, block, windows.pop(block.moid, None))
+            times = self._read(block)
+            self._take_late(batch.question.kind, block, times=times, window=windows.pop(block.moid, None))
 
         result = await self._query.run(batches, take, concurrency=1)
         if result.error is None:
             for kind in self._questions:
-                for moid, window in windows.items():
-                    self.marks[kind].fill(moid, window, ())
+                for moid in windows.keys() - result.left:
+                    self.marks[kind].fill(moid, windows[moid], ())
         return result
 
     def _catch_up_batches(self, question: Question, wanted: list[tuple[str, Window]]) -> list[Batch]:
@@ -204,16 +249,13 @@ class Realtime(_Schedule):
                 batches.append(plan.batch(question, targets))
                 targets, room = [], CATCH_UP_BATCH
             room -= cost
-            targets.append(Target(self._entities[moid].type, moid, window.start, window.end))
+            targets.append(self._target(moid, window))
         return [*batches, plan.batch(question, targets)] if targets else batches
 
-    def _take_late(self, kind: Kind, block: Block, window: Window | None) -> None:
-        entity = self._entities.get(block.moid)
-        if entity is None or window is None:
-            return
-        times = self._read(block)
-        if self.marks[kind].fill(block.moid, window, times):
-            self._late(entity, block, times)
+    def _take_late(self, kind: Kind, block: Block, *, times: tuple[int, ...], window: Window | None) -> None:
+        marks = self.marks.get(kind)
+        if marks is not None and window is not None and marks.fill(block.moid, window, times):
+            self._late(self._entities[block.moid], block, times)
 
 
 class Historical(_Schedule):
@@ -225,38 +267,39 @@ class Historical(_Schedule):
     def __init__(self, *, query: Query, store: Store, clock: Clock, interval: int = 300, pairs: int | None) -> None:
         super().__init__(query=query, store=store, clock=clock, interval=interval)
         self.pairs = pairs
+        self._refused: dict[Kind, int] = {}
         self._gathered: dict[str, list[Block]] = {}
         self._series: dict[Samples, Samples] = {}
 
     async def cycle(self, entities: Mapping[str, Entity], now: float) -> Report:
         """One pass over all entities. ``now`` is vCenter's time. Never raises SourceError: see ``Report.error``."""
-        started = self._clock.monotonic()
-        self._entities = entities
+        self._begin(entities)
         self._gathered = {}
-        held = self._quarantine.held(self._clock.monotonic())
-        planned = {kind: self._wanted(kind, held) for kind in self._questions}
+        planned = {kind: self._wanted(kind, self._quarantine.known()) for kind in self._questions}
         batches = [batch for kind in self._questions for batch in self._plan(kind, planned[kind], int(now))]
         result = await self._query.run(batches, self._gather, concurrency=1)
         self._deliver()
-        if result.restricted is not None:
-            self.pairs = max(1, result.restricted // 2)
+        self._refused |= result.restricted
         self._tidy(result, now, planned)
-        return self._report(self._clock.monotonic() - started, now, result=result)
+        return self._report(self._clock.monotonic() - self._began, now, result=result)
 
-    def _plan(self, kind: Kind, wanted: Mapping[str, str], now: int) -> list[Batch]:
+    def _plan(self, kind: Kind, wanted: Iterable[str], now: int) -> list[Batch]:
+        pairs = [self.pairs] if self.pairs else []
+        if kind in self._refused:
+            pairs.append(self._refused[kind] // 2)
         # A cluster's counters are computed from its hosts, each of which counts: one cluster may fill a query.
-        limits = Limits(entities=1 if kind is Kind.CLUSTER else 100, pairs=self.pairs)
-        marks = self.marks[kind]
-        targets = []
-        for moid, type_name in wanted.items():
-            start = max(marks.mark(moid) or now - LOOK_BACK, now - LONGEST_LOOK_BACK)
-            if start < now:
-                targets.append(Target(type_name, moid, start, now))
+        limits = Limits(entities=1 if kind is Kind.CLUSTER else 100, pairs=max(1, min(pairs)) if pairs else None)
+        sure, suspects = self._due(kind, wanted, now), self._due(kind, self._suspects(kind), now)
         return [
             plan.batch(question, part)
             for question in plan.fitting(self._questions[kind], limits)
-            for part in plan.portions(targets, limits.room(question))
+            for part in (*plan.portions(sure, limits.room(question)), *plan.portions(suspects, 1))
         ]
+
+    def _due(self, kind: Kind, moids: Iterable[str], now: int) -> list[Target]:
+        marks = self.marks[kind]
+        windows = {moid: max(marks.mark(moid) or now - LOOK_BACK, now - LONGEST_LOOK_BACK) for moid in moids}
+        return [self._target(moid, Window(start, now)) for moid, start in windows.items() if start < now]
 
     def _gather(self, _batch: Batch, block: Block) -> None:
         self._read(block)
@@ -266,12 +309,16 @@ class Historical(_Schedule):
         """Stores what came for each entity, once: its counters may have come in several replies."""
         for moid, blocks in self._gathered.items():
             entity = self._entities.get(moid)
-            times = max((self._read(block) for block in blocks), key=len)
+            times = sorted({time for block in blocks for time in self._read(block)})
             self._quarantine.pardon(moid)
-            if entity is None or not self.marks[entity.kind].take(moid, times):
+            marks = self.marks.get(entity.kind) if entity else None
+            if entity is None or marks is None or not marks.take(moid, tuple(times)):
                 continue
-            series = tuple(key for block in blocks for key in block.series)
-            values = [value for block in blocks for value in block.values]
+            self._fresh[moid] = self._began
+            # Half of a reply may have come before the rest was asked for again: what came last counts.
+            merged = {key: value for block in blocks for key, value in zip(block.series, block.values, strict=True)}
+            series = tuple(merged)
+            values = list(merged.values())
             self._store.put(entity, series=self._series.setdefault(series, series), values=values, plain=False)
 
 

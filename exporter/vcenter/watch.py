@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from pyVmomi import vim, vmodl
 
@@ -18,6 +18,7 @@ from exporter.vcenter.properties import ObjectUpdate, Reply, decode
 from exporter.vcenter.propertyspec import CORE, EVERYTHING, FULL, listing, reading
 from exporter.vcenter.records import Merged, Records, answered, layouts, merge
 from exporter.vcenter.selection import Selection
+from exporter.vcenter.steps import paced
 
 PAGE = 500
 """Most objects per reply (WaitOptions.maxObjectUpdates); vCenter may choose fewer."""
@@ -34,7 +35,6 @@ _START_OVER = frozenset({"InvalidCollectorVersion", "ManagedObjectNotFound", "No
 """Faults that mean the collector, its filter or its session is gone, not that vCenter is in trouble."""
 
 _Collector = vmodl.query.PropertyCollector
-_T = TypeVar("_T")
 _log = logging.getLogger("novacenter.inventory")
 
 
@@ -57,20 +57,19 @@ class Talker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WatchStats:
-    """``listed`` objects of the listing under way or last done; the rest are totals since the start.
+    """``listed`` objects since the last listing began; the rest are totals since the start.
 
-    ``replies`` that told something, with ``objects`` in them; ``listings`` begun; ``seconds`` spent to understand.
+    ``replies`` that told something, with ``objects`` in them; ``listings`` begun.
     """
 
     listed: int = 0
     replies: int = 0
     objects: int = 0
     listings: int = 0
-    seconds: float = 0.0
 
 
 class Watch:
-    """One vCenter's inventory, kept up to date. At most one ``inventories`` at a time."""
+    """One vCenter's inventory, kept up to date. At most one iteration of ``inventories`` at a time."""
 
     def __init__(self, talker: Talker, vcenter: VCenter, *, clock: Clock, pause: float = PAUSE) -> None:
         self._talker = talker
@@ -96,10 +95,11 @@ class Watch:
         return self._stats
 
     async def inventories(self) -> AsyncGenerator[Inventory, None]:
-        """Each new inventory, forever: first one for performance queries alone, then a complete one, then each change.
+        """Each new inventory, forever; the next wait begins when the caller comes back for more.
 
-        Where vCenter has forgotten the collector (its session ended, it restarted), everything is listed again. Any
-        other SourceError is the caller's: iterate again, after a while, and a new listing begins.
+        First comes one for performance queries alone (unless there was a complete one before), then a complete one,
+        then one after each change. Where vCenter has forgotten the collector (its session ended, it restarted),
+        everything is listed again. Any other SourceError is the caller's: iterate anew after a while.
         """
         while True:
             self._proven = False
@@ -113,7 +113,7 @@ class Watch:
                 _log.info("vCenter %s: the inventory is listed again: %s", self._vcenter.name, fault)
 
     async def _follow(self) -> AsyncGenerator[Inventory, None]:
-        """One collector's life: list, then wait for changes until a request fails."""
+        """One collector's life: list everything, then wait for changes until a request fails."""
         await self._talker.login()
         await self._clean_up()
         content = self._talker.content
@@ -124,17 +124,18 @@ class Watch:
             # A filter of its own: what it lists is little, and queries can start before the rest is there.
             spec = listing(view, [content.rootFolder], CORE)
             core = await self._talker.call(collector, "CreateFilter", spec=spec, partialUpdates=False)
-            await self._list(collector)
-            yield await self._publish(complete=False)
+            await self._list(collector, complete=False)
+            yield self._inventory
             await self._talker.call(core, "DestroyPropertyFilter")
         singles = [single for single in (content.rootFolder, content.customFieldsManager) if single is not None]
         spec = listing(view, singles, FULL)
         await self._talker.call(collector, "CreateFilter", spec=spec, partialUpdates=False)
-        version = await self._list(collector)
-        yield await self._publish(complete=True)
+        version = await self._list(collector, complete=True)
+        yield self._inventory
         while True:
             before = self._inventory
             version = await self._wait(collector, version)
+            self._proven = True
             if self._inventory is not before:
                 yield self._inventory
             await asyncio.sleep(self._pause)
@@ -153,23 +154,19 @@ class Watch:
             with suppress(SourceError):
                 await self._talker.call(made, method)
 
-    async def _list(self, collector: Any) -> str:
-        """Read everything the collector's filter selects into the records; the version to wait from."""
+    async def _list(self, collector: Any, *, complete: bool) -> str:
+        """Read and describe everything the collector's filter selects; the version to wait from."""
         self._stats = replace(self._stats, listed=0, listings=self._stats.listings + 1)
         version, merged = await self._drain(collector, "", wait=0, before=Merged())
         self._layouts_due = self._clock.monotonic() + LAYOUTS_EVERY
-        self._records = (await self._settle(merged)).records
+        merged = await self._settle(merged)
+        self._records = merged.records
+        await self._describe(replace(merged, everything=True), complete=complete)
         return version
-
-    async def _publish(self, *, complete: bool) -> Inventory:
-        """Describe all records anew."""
-        await self._describe(Merged(self._records, everything=True), complete=complete)
-        return self._inventory
 
     async def _wait(self, collector: Any, version: str) -> str:
         """Wait for changes and describe them; the version to wait from next."""
         version, merged = await self._drain(collector, version, wait=WAIT, before=Merged(self._records))
-        self._proven = True
         if self._clock.monotonic() >= self._layouts_due:
             self._layouts_due = self._clock.monotonic() + LAYOUTS_EVERY
             merged = replace(merged, reads=merged.reads | layouts(merged.records))
@@ -208,11 +205,11 @@ class Watch:
                 objects += await self._retrieve(reading(found[start : start + READ_AT_ONCE], readers))
         return merge(replace(merged, reads=frozenset()), answered(merged.reads, objects))
 
-    async def _retrieve(self, spec: Any) -> list[ObjectUpdate]:
+    async def _retrieve(self, spec: Any) -> tuple[ObjectUpdate, ...]:
         """RetrievePropertiesEx with all its pages."""
         source = self._talker.content.propertyCollector
         reply = await self._ask(source, "RetrievePropertiesEx", specSet=[spec], options=_Collector.RetrieveOptions())
-        objects = list(reply.objects)
+        objects = reply.objects
         while reply.token:
             reply = await self._ask(source, "ContinueRetrievePropertiesEx", token=reply.token)
             objects += reply.objects
@@ -221,14 +218,11 @@ class Watch:
     async def _ask(self, mo: Any, method: str, *, timeouts: Timeouts | None = None, **arguments: Any) -> Reply:
         """One request to a PropertyCollector."""
         body = await self._talker.post(typed.request(mo, method, **arguments), operation=method, timeouts=timeouts)
-        reply = await self._paced(decode(body, EVERYTHING))
+        reply = await paced(decode(body, EVERYTHING))
         count = len(reply.objects)
         stats = self._stats
         self._stats = replace(
-            stats,
-            listed=stats.listed if self._proven else stats.listed + count,
-            replies=stats.replies + bool(count),
-            objects=stats.objects + count,
+            stats, listed=stats.listed + count, replies=stats.replies + bool(count), objects=stats.objects + count
         )
         return reply
 
@@ -237,21 +231,7 @@ class Watch:
         scope = Scope(self._talker.content.rootFolder._GetMoId(), self._selection, complete)  # noqa: SLF001
         changed = None if merged.everything else merged.changed
         before = self._inventory.missing
-        self._inventory = await self._paced(build(merged.records, scope, previous=self._inventory, changed=changed))
+        self._inventory = await paced(build(merged.records, scope, previous=self._inventory, changed=changed))
         for kind, path, reason in self._inventory.missing.keys() - before.keys():
             count = self._inventory.missing[kind, path, reason]
             _log.warning("vCenter %s: no %s of %d %s: %s", self._vcenter.name, path, count, kind, reason or "unknown")
-
-    async def _paced(self, steps: Generator[None, None, _T]) -> _T:
-        """Run to the end, letting others run between the steps; the result."""
-        while True:
-            began = self._clock.monotonic()
-            try:
-                next(steps)
-            except StopIteration as stop:
-                result: _T = stop.value
-                return result
-            finally:
-                spent = self._clock.monotonic() - began
-                self._stats = replace(self._stats, seconds=self._stats.seconds + spent)
-            await asyncio.sleep(0)

@@ -33,7 +33,7 @@ def test_a_vpxd_fault_is_named_by_its_type() -> None:
 def test_prefixes_do_not_matter() -> None:
     """vcsim binds other prefixes than vpxd, on other elements; names and namespaces are what counts."""
     body = (
-        b'<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"><Header><Fault>no</Fault></Header><Body><Fault>'
+        b'<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"><Header><h/><Fault>no</Fault></Header><Body><Fault>'
         b'<faultcode xmlns="">ServerFaultCode</faultcode><faultstring xmlns="">refused</faultstring><detail xmlns="">'
         b'<v:InvalidLoginFault xmlns:v="urn:vim25" xmlns:XMLSchema-instance="http://www.w3.org/2001/XMLSchema-instance"'
         b' XMLSchema-instance:type="v:InvalidLogin"/></detail></Fault></Body></Envelope>'
@@ -48,6 +48,17 @@ def test_prefixes_do_not_matter() -> None:
             "<faultcode>ServerFaultCode</faultcode><faultstring>s</faultstring><detail><RuntimeFaultFault/></detail>",
             (Fault, "RuntimeFault", "s", None),
             id="named by the element where there is no type",
+        ),
+        pytest.param(
+            '<faultstring>s</faultstring><detail><MethodFaultFault xsi:type="v:NoPermission"/><OtherFault/></detail>',
+            (Fault, "NoPermission", "s", None),
+            id="the type of the first entry of the detail, which tells more than its name",
+        ),
+        pytest.param(
+            "<detail><AFault><a><localizedMessage>first</localizedMessage></a><localizedMessage>second"
+            "</localizedMessage></AFault></detail>",
+            (Fault, "A", "first", None),
+            id="the first of several messages",
         ),
         pytest.param(
             "<faultcode>soapenv:Client</faultcode><faultstring>s</faultstring>",

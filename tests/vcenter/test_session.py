@@ -5,10 +5,11 @@ import logging
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -33,7 +34,7 @@ from exporter.errors import (
 from exporter.vcenter import session as rules
 from exporter.vcenter import typed
 from exporter.vcenter.session import Session, SessionStats
-from exporter.vcenter.soap import Transport
+from exporter.vcenter.soap import Observe, Transport
 
 COOKIE = "vmware_soap_session"
 CONTENT = envelope(
@@ -125,14 +126,14 @@ class Lab:
 
 
 @asynccontextmanager
-async def lab(fake: FakeVCenter | None = None, **changes: object) -> AsyncIterator[Lab]:
+async def lab(fake: FakeVCenter | None = None, observe: Observe | None = None, **changes: object) -> AsyncIterator[Lab]:
     """A session, not yet logged in."""
     fake = fake or FakeVCenter()
     time = Time()
     async with serving(fake) as server:
         config = VCenter("vc1", server.url, "monitor", Secret("hunter2"), timeouts=Timeouts(5.0, 5.0, 10.0))
         config = replace(config, **changes)  # type: ignore[arg-type]
-        async with Transport(config, clock=Clock()) as transport:
+        async with Transport(config, clock=Clock(), observe=observe) as transport:
             yield Lab(Session(transport, config, clock=time.clock, rng=random.Random(1)), fake, server, time, transport)
 
 
@@ -172,18 +173,31 @@ async def test_what_a_session_knows() -> None:
         assert made.session.about.apiVersion == "8.0.3.0"
 
 
+class CountingExecutor(ThreadPoolExecutor):
+    """Counts what it is given."""
+
+    given = 0
+
+    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Count, then do."""
+        self.given += 1
+        return super().submit(*args, **kwargs)
+
+
 async def test_calls_are_typed() -> None:
-    """call gives pyVmomi's types, for small replies and for those that a thread decodes, and raises faults."""
+    """call gives pyVmomi's types and raises faults; a large reply is decoded in a thread, a small one is not."""
+    executor = CountingExecutor()
+    asyncio.get_running_loop().set_default_executor(executor)
+    option = '<returnval xsi:type="OptionValue"><key>k</key><value xsi:type="xsd:string">v</value></returnval>'
     async with lab() as made:
         manager = typed.reference("OptionManager", "VpxSettings")
-        for size in (1, 5000):
-            options = '<returnval xsi:type="OptionValue"><key>k</key><value xsi:type="xsd:string">v</value></returnval>'
+        for size, threads in ((1, 0), (1 + rules.PARSE_INLINE // len(option), 1)):
             made.vcenter.replies["QueryOptions"] = envelope(
-                f'<QueryOptionsResponse xmlns="urn:vim25">{options * size}</QueryOptionsResponse>'
+                f'<QueryOptionsResponse xmlns="urn:vim25">{option * size}</QueryOptionsResponse>'
             )
             found = await made.session.call(manager, "QueryOptions", name="config.")
             assert [(each.key, each.value) for each in found] == [("k", "v")] * size
-        assert len(made.vcenter.replies["QueryOptions"]) > rules.PARSE_INLINE
+            assert executor.given == threads
         made.vcenter.replies["QueryOptions"] = fault("InvalidName", "no such option")
         with pytest.raises(Fault, match="InvalidName: no such option"):
             await made.session.call(manager, "QueryOptions", name="config.")
@@ -236,31 +250,70 @@ async def test_an_ended_session_is_renewed_once_for_all() -> None:
         assert made.vcenter.asked["Login"] == 4
 
 
-async def test_a_refusal_of_the_old_session_that_comes_late_logs_nobody_in() -> None:
+class Gates(FakeVCenter):
+    """Holds back chosen operations: ``held`` is set when one has come, and its answer waits for ``release``."""
+
+    def __init__(self, *operations: str) -> None:
+        super().__init__()
+        self.held = {name: asyncio.Event() for name in operations}
+        self.release = {name: asyncio.Event() for name in operations}
+
+    async def __call__(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        """Wait for ``release``, where the operation has a gate."""
+        for name, held in self.held.items():
+            if f"<{name} ".encode() in request.body:
+                held.set()
+                await self.release[name].wait()
+        await super().__call__(request, writer)
+
+
+def options() -> bytes:
+    """A request that can be told from ``ask``."""
+    return typed.request(typed.reference("OptionManager", "VpxSettings"), "QueryOptions")
+
+
+async def test_a_refusal_that_comes_late_logs_nobody_in() -> None:
     """A caller whose request was refused in a session that others have renewed meanwhile uses theirs."""
-    late, release = asyncio.Event(), asyncio.Event()
-    fake = FakeVCenter()
-
-    async def handler(request: Request, writer: asyncio.StreamWriter) -> None:
-        if b"QueryOptions" in request.body and not late.is_set():
-            late.set()
-            await release.wait()
-            writer.write(http(ENDED, f"Set-Cookie: {COOKIE}=stale", status=FAILED))
-        else:
-            await fake(request, writer)
-
-    async with serving(handler) as server:
-        config = VCenter("vc1", server.url, "monitor", Secret("hunter2"))
-        async with Transport(config, clock=Clock()) as transport:
-            session = Session(transport, config, clock=Time().clock, rng=random.Random(1))
-            await ask(session)
-            slow = asyncio.create_task(session.post(b"<a><b><QueryOptions/></b></a>", operation="QueryOptions"))
-            await late.wait()
-            fake.end_sessions()
-            assert await ask(session) == NOW
-            release.set()
-            assert await slow == NOW
+    fake = Gates("QueryOptions")
+    async with lab(fake) as made:
+        await ask(made.session)
+        slow = asyncio.create_task(made.session.post(options(), operation="QueryOptions"))
+        await fake.held["QueryOptions"].wait()
+        fake.end_sessions()
+        assert await ask(made.session) == NOW
+        fake.release["QueryOptions"].set()
+        assert await slow == NOW
     assert fake.asked["Login"] == 2
+
+
+async def test_a_refusal_that_comes_later_still_waits_for_the_login_under_way() -> None:
+    """The renewed session has ended too: a late caller joins the third login, and does not ask without a session."""
+    fake = Gates("QueryOptions", "Login")
+    fake.release["Login"].set()
+    refused = asyncio.Event()
+
+    def observe(method: str, _: str, **__: object) -> None:
+        if method == "QueryOptions":
+            refused.set()
+
+    async with lab(fake, observe) as made:
+        await ask(made.session)
+        late = asyncio.create_task(made.session.post(options(), operation="QueryOptions"))
+        await fake.held["QueryOptions"].wait()
+        fake.end_sessions()
+        await ask(made.session)
+        fake.end_sessions()
+        fake.release["Login"].clear()
+        fake.held["Login"].clear()
+        third = asyncio.create_task(ask(made.session))
+        await fake.held["Login"].wait()
+        fake.release["QueryOptions"].set()
+        await refused.wait()
+        with pytest.raises(NotAuthenticated):  # there is no session now, for whoever does not wait for it
+            await made.transport.post(options(), operation="Barrier")
+        fake.release["Login"].set()
+        assert await asyncio.gather(third, late) == [NOW, NOW]
+    assert fake.asked["Login"] == 3
 
 
 async def test_a_session_that_does_not_hold_is_the_callers_failure() -> None:
@@ -274,25 +327,14 @@ async def test_a_session_that_does_not_hold_is_the_callers_failure() -> None:
 
 async def test_a_caller_that_gives_up_does_not_take_the_login_away() -> None:
     """The first caller is cancelled during the login; the others get their answers from that same login."""
-    entered, release = asyncio.Event(), asyncio.Event()
-    fake = FakeVCenter()
-
-    async def handler(request: Request, writer: asyncio.StreamWriter) -> None:
-        if b"<Login " in request.body:
-            entered.set()
-            await release.wait()
-        await fake(request, writer)
-
-    async with serving(handler) as server:
-        config = VCenter("vc1", server.url, "monitor", Secret("hunter2"))
-        async with Transport(config, clock=Clock()) as transport:
-            session = Session(transport, config, clock=Time().clock, rng=random.Random(1))
-            first, second = (asyncio.create_task(ask(session)) for _ in range(2))
-            await entered.wait()
-            first.cancel()
-            await asyncio.wait([first])
-            release.set()
-            assert await second == NOW
+    fake = Gates("Login")
+    async with lab(fake) as made:
+        first, second = (asyncio.create_task(ask(made.session)) for _ in range(2))
+        await fake.held["Login"].wait()
+        first.cancel()
+        await asyncio.wait([first])
+        fake.release["Login"].set()
+        assert await second == NOW
     assert (first.cancelled(), fake.asked["Login"]) == (True, 1)
 
 
@@ -331,7 +373,7 @@ async def test_a_refused_password_is_left_alone(caplog: pytest.LogCaptureFixture
 
 
 async def test_a_corrected_password_is_tried_at_once_when_told() -> None:
-    """retry_login_now ends the waiting, and a success ends the schedule."""
+    """retry_login_now ends the waiting."""
     async with lab(FakeVCenter(password="changed")) as made:
         for _ in range(3):
             with pytest.raises(LoginRefused):
@@ -340,12 +382,40 @@ async def test_a_corrected_password_is_tried_at_once_when_told() -> None:
         made.session.retry_login_now()
         assert await ask(made.session) == NOW
         assert made.session.stats == SessionStats(logins_ok=1, logins_refused=1, since=1_700_001_000.0)
+
+
+async def test_a_success_ends_the_schedule() -> None:
+    """The next refusal, some day, waits for the first wait again."""
+    async with lab(FakeVCenter(password="changed")) as made:
+        for _ in range(3):
+            with pytest.raises(LoginRefused):
+                await ask(made.session)
+            made.time.seconds += 400.0
+        made.vcenter.password = "hunter2"
+        assert await ask(made.session) == NOW
         made.vcenter.password = "changed again"
         made.vcenter.end_sessions()
         with pytest.raises(LoginRefused):
             await ask(made.session)
         with pytest.raises(LoginRefused, match=r"next try in [67]\d s"):
             await ask(made.session)
+
+
+async def test_a_login_is_not_sent_twice() -> None:
+    """Where the connection breaks at the Login, the password may have counted: the caller decides when to ask again."""
+
+    class Closing(FakeVCenter):
+        async def __call__(self, request: Request, writer: asyncio.StreamWriter) -> None:
+            if b"<Login " in request.body:
+                self.asked["Login"] += 1
+                reset(writer)
+            else:
+                await super().__call__(request, writer)
+
+    async with lab(Closing()) as made:
+        with pytest.raises(Unreachable):
+            await ask(made.session)
+        assert made.vcenter.asked == {"RetrieveServiceContent": 1, "Login": 1}
 
 
 @pytest.mark.parametrize("name", sorted(rules._REFUSALS))
@@ -362,38 +432,44 @@ async def test_every_refusal_is_slow(name: str) -> None:
         assert made.vcenter.asked == {"RetrieveServiceContent": 1, "Login": 1}
 
 
-async def test_a_vcenter_that_fails_is_asked_again_at_the_callers_speed(caplog: pytest.LogCaptureFixture) -> None:
-    """Broken, not vCenter, or ill: counted as failed, each kind said once, and no waiting."""
-    replies: list[bytes] = []
+class Ill(FakeVCenter):
+    """Answers the two steps of a login with given bytes; without bytes it resets the connection."""
 
-    async def handler(request: Request, writer: asyncio.StreamWriter) -> None:
-        if b"RetrieveServiceContent" in request.body and b"Manager" in replies[0]:
-            writer.write(http(CONTENT))
-        elif replies[0]:
-            writer.write(http(replies[0]))
+    content = b""
+    login = b""
+
+    async def __call__(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        """Answer, or reset."""
+        reply = self.login if b"<Login " in request.body else self.content
+        if reply:
+            writer.write(http(reply))
         else:
             reset(writer)
 
-    failures: list[tuple[bytes, type[SourceError]]] = [
-        (b"", Unreachable),
-        (b"<html/>", BadReply),
-        (CONTENT.replace(b"sessionManager", b"viewManager").replace(b"SessionManager", b"ViewM"), BadReply),
-        (fault("SystemError", "Manager is ill"), Fault),
+
+async def test_a_vcenter_that_fails_is_asked_again_at_the_callers_speed(caplog: pytest.LogCaptureFixture) -> None:
+    """Broken, not vCenter, or ill: counted as failed, each kind said once, and no waiting."""
+    no_manager = CONTENT.replace(b"sessionManager", b"viewManager").replace(b"SessionManager", b"ViewManager")
+    failures: list[tuple[bytes, bytes, type[SourceError]]] = [
+        (b"", b"", Unreachable),
+        (b"<html/>", b"", BadReply),
+        (no_manager, b"", BadReply),
+        (CONTENT, fault("SystemError", "out of memory"), Fault),
     ]
-    async with serving(handler) as server:
-        config = VCenter("vc1", server.url, "monitor", Secret("hunter2"))
-        async with Transport(config, clock=Clock()) as transport:
-            session = Session(transport, config, clock=Time().clock, rng=random.Random(1))
-            for reply, kind in failures:
-                replies[:] = [reply]
-                for _ in range(2):
-                    with pytest.raises(kind):
-                        await ask(session)
-            assert session.stats == SessionStats(logins_failed=8)
-    assert [record.message.split("; ")[0].replace(str(server.port), "{port}") for record in caplog.records] == [
-        "no login: vc1 (127.0.0.1:{port}), RetrieveServiceContent: the connection broke (Connection reset by peer)",
-        "no login: vc1 (127.0.0.1:{port}), RetrieveServiceContent: the reply is <html>, not a SOAP 1.1 envelope",
-        "no login: SystemError: Manager is ill",
+    fake = Ill()
+    async with lab(fake) as made:
+        for fake.content, fake.login, kind in failures:
+            for _ in range(2):
+                with pytest.raises(kind) as caught:
+                    await ask(made.session)
+            if fake.content == no_manager:
+                assert str(caught.value) == "vCenter vc1 offers no SessionManager; is url that of vCenter or ESXi?"
+        assert made.session.stats == SessionStats(logins_failed=8)
+        where = f"vc1 (127.0.0.1:{made.server.port}), RetrieveServiceContent"
+    assert [record.message.split(";")[0] for record in caplog.records] == [
+        f"no login: {where}: the connection broke (Connection reset by peer)",
+        f"no login: {where}: the reply is <html>, not a SOAP 1.1 envelope",
+        "no login: SystemError: out of memory",
     ]
 
 
