@@ -4,27 +4,29 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
+from exporter.model import Kind
+
 KEPT = ("novacenter_*", "vsphere_up", "vsphere_last_success_timestamp_seconds")
 """Families that are never dropped: without them nobody could tell what is missing, or why."""
 
 IMPORTANCE = (
     # What there is, and whether it is in trouble: everything else is read beside these.
-    "vsphere_*_info",
+    *(f"vsphere_{kind}_info" for kind in Kind),
+    "vsphere_entities",
+    "vsphere_alarm*",
     "vsphere_*_state",
     "vsphere_*_status",
-    "vsphere_*_alarm*",
-    "vsphere_*_connected",
-    "vsphere_*_accessible",
-    "vsphere_*_maintenance*",
-    "vsphere_*_certificate_*",
-    # What is full: few series each, and the ones that capacity alerts stand on.
+    "vsphere_host_maintenance_mode",
+    "vsphere_host_certificate_*",
+    "vsphere_datastore_accessible",
+    "vsphere_datastore_mount_*",
+    # What is full: few series, and the ones that capacity alerts stand on.
     "vsphere_host_cpu_usage*",
     "vsphere_host_mem_usage*",
-    "vsphere_cluster_cpu_usage*",
-    "vsphere_cluster_mem_usage*",
-    "vsphere_datastore_*_bytes",
-    "vsphere_host_*_bytes",
+    "vsphere_host_memory_bytes",
+    "vsphere_host_storage_*",
     "vsphere_cluster_*",
+    "vsphere_datastore_*_bytes",
     "vsphere_vm_cpu_usage*",
     "vsphere_vm_mem_usage*",
     # What a tenant feels: latency, waiting for a CPU, memory taken away, packets lost.
@@ -37,9 +39,21 @@ IMPORTANCE = (
     "vsphere_*_mem_vmmemctl*",
     "vsphere_*_dropped_*",
     "vsphere_vm_snapshot*",
-    "vsphere_host_*",
+    "vsphere_vm_vcpus",
+    "vsphere_vm_memory_bytes",
+    "vsphere_vm_tools_running",
+    "vsphere_vm_disk_consolidation_needed",
+    # The rest, smaller kinds first.
+    "vsphere_datacenter_*",
     "vsphere_datastore_*",
+    "vsphere_switch_*",
+    "vsphere_portgroup_*",
     "vsphere_resource_pool_*",
+    "vsphere_vapp_*",
+    "vsphere_host_*",
+    "vsphere_*_info",
+    "vsphere_vm_boot_timestamp_seconds",
+    "vsphere_vm_nics",
     "vsphere_vm_cpu_*",
     "vsphere_vm_mem_*",
     "vsphere_vm_net_*",

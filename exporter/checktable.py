@@ -14,6 +14,7 @@ from exporter.findings import Finding, State
 _BOX = Box(
     "    \n    \n -- \n    \n    \n -- \n    \n    \n", ascii=True
 )  # a rule below the heads; fits every encoding
+_ITEM, _STATE = len("counters: resource_pool"), len("warning")  # so that all tables have the same columns
 _WORST = tuple(State)
 _STYLES = {State.FAILED: "bold red", State.WARNING: "yellow", State.UNKNOWN: "magenta", State.OK: "green"}
 
@@ -58,8 +59,8 @@ def _headline(section: Section) -> Text:
 
 def _table(findings: Iterable[Finding]) -> Table:
     table = Table(box=_BOX, pad_edge=False, expand=True)
-    table.add_column("item", no_wrap=True)
-    table.add_column("state", no_wrap=True)
+    table.add_column("item", no_wrap=True, min_width=_ITEM)
+    table.add_column("state", no_wrap=True, min_width=_STATE)
     table.add_column("found", overflow="fold", ratio=3)
     table.add_column("what to do", overflow="fold", ratio=2)
     for finding in sorted(findings, key=lambda finding: _WORST.index(finding.state)):

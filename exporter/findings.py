@@ -64,7 +64,7 @@ def configuration(config: Config) -> Finding:
     """That the configuration was read, and the secrets that it names with it."""
     passwords = sum(vcenter.password is not None for vcenter in config.vcenters)
     keys = sum(vcenter.tls.client_key is not None for vcenter in config.vcenters)
-    read = f"vCenters: {len(config.vcenters)}; secrets read: {passwords} passwords, {keys} client keys"
+    read = f"vCenters: {len(config.vcenters)}; passwords read: {passwords}; client keys read: {keys}"
     if not config.vcenters:
         return Finding("configuration", State.WARNING, read, "add a vCenter under vcenters")
     return Finding("configuration", State.OK, read)
@@ -140,7 +140,7 @@ def query_limit(pairs: int | None) -> Finding:
 
 def unstated_query_limit(error: NovacenterError) -> Finding:
     """Where vCenter does not state it."""
-    advice = f"nothing, unless it was changed there: {DEFAULT_MAX_QUERY_METRICS} is taken, vCenter's own default"
+    advice = f"nothing: {DEFAULT_MAX_QUERY_METRICS} is taken, vCenter's own default"
     return Finding("query limit", State.UNKNOWN, f"{MAX_QUERY_METRICS}: {error}", advice)
 
 

@@ -96,6 +96,7 @@ class Poller:
         self._errors: dict[str, SourceError] = {}
         self.since: float | None = None
         self._shown = True
+        self._said: set[str] = set()
         self._telemetry.up.labels(self.name).set(0)
 
     async def run(self) -> None:
@@ -103,7 +104,7 @@ class Poller:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._pulse("inventory", 5.0).run(self._watching))
-                group.create_task(self._pulse("keep-alive", KEEP_ALIVE).run(self._keep_alive))
+                group.create_task(self._pulse("keep-alive", KEEP_ALIVE).run(self.keep_alive))
                 group.create_task(self._pulse("realtime", self.vcenter.realtime_interval).run(self.realtime_cycle))
                 group.create_task(
                     self._pulse("historical", self.vcenter.historical_interval).run(self.historical_cycle)
@@ -171,7 +172,8 @@ class Poller:
         if self._shown:
             self._world.publish(self.name, "inventory", *self._inventory_page.rendered())
 
-    async def _keep_alive(self) -> None:
+    async def keep_alive(self) -> None:
+        """Reads vCenter's clock, which also keeps the session alive."""
         try:
             began = self._clock.now()
             server = await self.session.keep_alive()
@@ -308,6 +310,7 @@ class Poller:
             for batch_outcome, count in result.outcomes.items():
                 telemetry.batches.labels(self.name, name, batch_outcome).inc(count)
             telemetry.decode_seconds.labels(self.name, name).inc(result.decode_seconds)
+        self._say_poisoned(report)
         telemetry.samples(self.name, report.totals)
         telemetry.ages(self.name, report.ages)
         for kind, count in report.planned.items():
@@ -320,6 +323,14 @@ class Poller:
             self._failed(name, error)
         else:
             self._succeeded(name)
+
+    def _say_poisoned(self, report: Report) -> None:
+        """Says which entities are left alone, and why, once for as long as they are."""
+        for moid, error in report.result.poisoned.items():
+            if moid not in self._said:
+                _log.warning("vCenter %s: %s is left out for a while, it fails by itself: %s", self.name, moid, error)
+        held = {moid for moids in report.quarantined.values() for moid in moids}
+        self._said = (self._said & held) | report.result.poisoned.keys()
 
     @property
     def last_error(self) -> SourceError | None:

@@ -120,7 +120,6 @@ def to_json(status: Status) -> str:
             "sources": [_object(source) for source in status.sources],
         },
         indent=2,
-        ensure_ascii=False,
     )
 
 

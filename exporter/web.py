@@ -54,6 +54,8 @@ class _Metrics:
             ["reason"],
             registry=registry,
         )
+        for reason in ("busy", "slow", "lost"):
+            self.failed.labels(reason)
         self.seconds = Histogram(
             "novacenter_scrape_duration_seconds",
             "Time from a scrape's arrival to the last byte handed over.",

@@ -10,6 +10,7 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -25,6 +26,7 @@ def install(server: "Server") -> None:
     control = _Control(server)
     server.app.router.add_post("/fault", control.post)
     server.app.router.add_delete("/fault", control.delete)
+    server.app.on_cleanup.append(control.cancel)
 
 
 class _Control:
@@ -61,23 +63,26 @@ class _Control:
             case "shuffle" | "normal_only" | "refuse_logins" as name:
                 setattr(faults, name, True)
             case "restart":
-                self._later(server.restart(float(order.get("seconds", 0))))
+                seconds = float(order.get("seconds", 0))
+                self._later(lambda: server.restart(seconds))
             case "certificate":
-                self._later(_change(server))
+                self._later(self._change)
             case _:
                 faults.arm(Fault(**order))
 
-    def _later(self, work: Any) -> None:
+    def _later(self, work: Callable[[], Awaitable[None]]) -> None:
         """After the reply to this request, whose connection would be cut."""
-        task = asyncio.ensure_future(_soon(work))
+        task = asyncio.create_task(self._soon(work), name="order")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def _soon(self, work: Callable[[], Awaitable[None]]) -> None:
+        await asyncio.sleep(0.05)
+        await work()
 
-async def _soon(work: Any) -> None:
-    await asyncio.sleep(0.05)
-    await work
+    async def _change(self) -> None:
+        self._server.change_certificate()
 
-
-async def _change(server: "Server") -> None:
-    server.change_certificate()
+    async def cancel(self, _app: web.Application) -> None:
+        for task in self._tasks:
+            task.cancel()

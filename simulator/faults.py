@@ -67,6 +67,7 @@ class Faults:
     refuse_logins: bool = False
     calls: Counter[str] = field(default_factory=Counter)
     cleared: asyncio.Event = field(default_factory=asyncio.Event)
+    _pulse: asyncio.Event = field(default_factory=asyncio.Event)
     _armed: list[_Armed] = field(default_factory=list)
 
     def arm(self, fault: Fault) -> None:
@@ -84,6 +85,8 @@ class Faults:
     def take(self, method: str) -> Fault | None:
         """The fault that this call meets, if any; it is used up by that."""
         self.calls[method] += 1
+        self._pulse.set()
+        self._pulse = asyncio.Event()
         for armed in self._armed:
             if armed.fault.method not in {"*", method}:
                 continue
@@ -95,3 +98,8 @@ class Faults:
                 self._armed.remove(armed)
             return armed.fault
         return None
+
+    async def called(self, method: str, times: int = 1) -> None:
+        """Return once a SOAP method has come in that often, since the beginning."""
+        while self.calls[method] < times:
+            await self._pulse.wait()

@@ -9,14 +9,13 @@ from aiohttp import web
 from pyVmomi import VmomiSupport
 
 from simulator import wire
-from simulator.data import class_of
 from simulator.faults import Fault
 
 PROXY_PAGE = "<!DOCTYPE html>\n<html><head><title>{0}</title></head><body><h1>{0}</h1><p>proxy</p></body></html>\n"
 
 
 async def misbehave(
-    request: web.Request, response: web.Response, fault: Fault, *, faults: Faults
+    request: web.Request, response: web.Response, fault: Fault, *, cleared: asyncio.Event
 ) -> web.StreamResponse:
     """The answer as the fault has it; for kinds that are not about the answer, the answer as it is.
 
@@ -26,8 +25,7 @@ async def misbehave(
     if fault.kind == "truncate":
         response.body = body[: len(body) // 2]
     elif fault.kind == "soap_fault":
-        error = class_of(fault.fault)(msg=fault.text)
-        response.body = wire.fault(error, VmomiSupport.versionMap["vim25/6.5"])
+        response.body = wire.fault(wire.named_fault(fault.fault, fault.text), VmomiSupport.versionMap["vim25/6.5"])
         response.set_status(500)
     elif fault.kind == "html":
         page = PROXY_PAGE.format(f"{fault.status} Gateway")
@@ -50,7 +48,7 @@ async def _stream(
     with contextlib.suppress(ConnectionError):
         await stream.prepare(request)
         if fault.kind == "huge":
-            await _pour(stream, fault.size)
+            await _pour(request, stream, fault.size)
         elif fault.kind == "reset":
             await stream.write(body[: len(body) // 2])
             _cut(request)
@@ -59,14 +57,18 @@ async def _stream(
     return stream
 
 
-async def _pour(stream: web.StreamResponse, size: int) -> None:
-    """Well-formed so far at every point, and without an end before ``size`` bytes."""
+async def _pour(request: web.Request, stream: web.StreamResponse, size: int) -> None:
+    """Well-formed so far at every point, and without an end before ``size`` bytes, or before the client goes away."""
     await stream.write((wire.HEADER + '<QueryPerfResponse xmlns="urn:vim25">').encode())
     unit = '<returnval xsi:type="PerfEntityMetricCSV"><entity type="VirtualMachine">vm-1</entity></returnval>'
     block = unit.encode() * 700
     sent = 0
     while sent < size:
+        if request.transport is None or request.transport.is_closing():
+            return
         await stream.write(block)
+        # Writing does not wait while the client reads, and the loop would never learn that it went away.
+        await asyncio.sleep(0)
         sent += len(block)
     await stream.write(("</QueryPerfResponse>" + wire.FOOTER).encode())
 

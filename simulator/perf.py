@@ -30,7 +30,8 @@ RETENTION = {20: 180, 300: 288, 1800: 336, 7200: 372, 86400: 365}
 REALTIME_KINDS = frozenset({"VirtualMachine", "HostSystem", "ResourcePool", "VirtualApp"})
 """Kinds with a real-time provider, as a vCenter's QueryPerfProviderSummary says."""
 
-_DAY = 86400 // REALTIME
+DAY = 86400 // REALTIME
+"""Ticks of a day, after which values repeat."""
 
 Metric = tuple[int, str]
 """Counter id and instance; the instance ``""`` is the aggregate, ``*`` in a query all of them."""
@@ -68,20 +69,23 @@ class Series:
         if self.phase < 0:
             return [max(0, tick * REALTIME - self.low) for tick in ticks]
         low, span, phase, levels = self.low, self.span, self.phase, wave()
-        return [low + (span * levels[(tick + phase) % _DAY] >> 16) for tick in ticks]
+        if ticks.step == 1 and len(ticks) <= DAY:
+            first = (ticks.start + phase) % DAY
+            return [low + (span * level >> 16) for level in levels[first : first + len(ticks)]]
+        return [low + (span * levels[(tick + phase) % DAY] >> 16) for tick in ticks]
 
 
 @functools.cache
 def wave() -> tuple[int, ...]:
-    """One day of ticks, each 0..65535: slow over the day, livelier over ten minutes, with noise."""
+    """Two equal days of ticks, each 0..65535: slow over the day, livelier over ten minutes, with noise."""
     chance = random.Random(20)  # noqa: S311  repeatable, not secret
     levels = []
-    for tick in range(_DAY):
-        daily = math.sin(2 * math.pi * tick / _DAY)
+    for tick in range(DAY):
+        daily = math.sin(2 * math.pi * tick / DAY)
         short = math.sin(2 * math.pi * tick / 30)
         level = 0.45 + 0.3 * daily + 0.08 * short + 0.15 * (chance.random() - 0.5)
         levels.append(int(65535 * min(1.0, max(0.0, level))))
-    return tuple(levels)
+    return tuple(levels * 2)
 
 
 @functools.cache
@@ -89,24 +93,24 @@ def _label(metric: Metric) -> str:
     return f"<id><counterId>{metric[0]}</counterId><instance>{escape(metric[1])}</instance></id>"
 
 
-def instances(model: Model, node: Node, word: str) -> tuple[str, ...]:
-    """The instances of an entity that a word of the counter table stands for."""
+def instances(model: Model, node: Node) -> dict[str, tuple[str, ...]]:
+    """An entity's instances by the words of the counter table; ``-`` is the aggregate, which everything has."""
     facts = node.facts
-    if word == "-":
-        return ("",)
     if isinstance(facts, Vm):
         host: Host = model.get(facts.host).facts
         luns = dict(zip(host.datastores, host.luns, strict=False))
         return {
+            "-": ("",),
             "cpu": tuple(map(str, range(facts.cpus))),
             "nic": tuple(str(nic.key) for nic in facts.nics),
             "vdisk": tuple(disk.instance for disk in facts.disks),
             "lun": tuple(luns[moid].name for moid in facts.datastores if moid in luns),
             "ds": tuple(_volume(model, moid) for moid in facts.datastores),
-        }.get(word, ())
+        }
     if isinstance(facts, Host):
         paths = range(len(facts.luns))
         return {
+            "-": ("",),
             "cpu": tuple(map(str, range(facts.cores))),
             "nic": facts.nics,
             "hba": facts.hbas,
@@ -114,8 +118,8 @@ def instances(model: Model, node: Node, word: str) -> tuple[str, ...]:
             "ds": tuple(_volume(model, moid) for moid in facts.datastores),
             "path": tuple(f"{hba}:C0:T0:L{number}" for number in paths for hba in facts.hbas),
             "sys": ("host/system", "host/vim", "host/vim/vmvisor/hostd"),
-        }.get(word, ())
-    return ()
+        }
+    return {"-": ("",)}
 
 
 def _volume(model: Model, moid: str) -> str:
@@ -153,6 +157,7 @@ class Engine:
     def __init__(self, model: Model) -> None:
         self.model = model
         self._available: dict[tuple[object, ...], tuple[Metric, ...]] = {}
+        self._wanted: dict[tuple[int, tuple[Metric, ...]], list[Metric]] = {}
         self._series: dict[tuple[str, tuple[Metric, ...] | None, bool], tuple[object, tuple[Series, ...]]] = {}
 
     def available(self, node: Node, *, realtime: bool) -> tuple[Metric, ...]:
@@ -163,11 +168,10 @@ class Engine:
         column = KIND_COLUMNS.get(node.kind)
         if column is None or (realtime and node.kind not in REALTIME_KINDS):
             return ()
-        words = ("-", "cpu", "nic", "vdisk", "lun", "ds", "hba", "path", "sys")
-        shape = tuple((word, instances(self.model, node, word)) for word in words)
-        key = (column, realtime, shape, self._generation())
+        shape = instances(self.model, node)
+        key = (column, realtime, *shape.values(), self._generation())
         if key not in self._available:
-            self._available[key] = tuple(self._metrics(column, dict(shape), realtime=realtime))
+            self._available[key] = tuple(self._metrics(column, shape, realtime=realtime))
         return self._available[key]
 
     def _metrics(self, column: str, shape: dict[str, tuple[str, ...]], *, realtime: bool) -> list[Metric]:
@@ -178,12 +182,12 @@ class Engine:
             for word in counter.ranges[column].instances:
                 level = counter.level if word == "-" else counter.device_level
                 if realtime or level <= self.model.stats_level:
-                    metrics.extend((counter.key, instance) for instance in shape[word])
+                    metrics.extend((counter.key, instance) for instance in shape.get(word, ()))
         return metrics
 
     def _generation(self) -> object:
         """Changes whenever the answer to "which counters are there" does."""
-        return (id(self.model.counters), self.model.missing_counters, self.model.stats_level)
+        return (next(iter(self.model.counters)), self.model.missing_counters, self.model.stats_level)
 
     def series(self, spec: Spec) -> tuple[Series, ...]:
         """The series that a spec asks for, in the order asked. What the entity does not have is left out."""
@@ -204,14 +208,10 @@ class Engine:
         available = self.available(node, realtime=realtime)
         if spec.metrics is None:
             return tuple(self.one(node, metric) for metric in available)
-        by_counter: dict[int, list[str]] = {}
-        for key, instance in available:
-            by_counter.setdefault(key, []).append(instance)
-        wanted: list[Metric] = []
-        for key, instance in spec.metrics:
-            have = by_counter.get(key, ())
-            wanted.extend((key, one) for one in have if instance in {"*", one})
-        return tuple(self.one(node, metric) for metric in wanted)
+        key = (id(available), spec.metrics)
+        if key not in self._wanted:
+            self._wanted[key] = _select(available, spec.metrics)
+        return tuple([self.one(node, metric) for metric in self._wanted[key]])
 
     def one(self, node: Node, metric: Metric) -> Series:
         """The series of one metric of an entity. Raises KeyError where its kind has no such counter."""
@@ -224,7 +224,7 @@ class Engine:
             factor /= 4
         low, high = round(limits.low * factor), round(limits.high * factor)
         name = f"{self.model.seed}/{node.moid}/{counter.full_name}/{metric[1]}"
-        return Series(metric, _label(metric), low, high - low + 1, zlib.crc32(name.encode()) % _DAY)
+        return Series(metric, _label(metric), low, high - low + 1, zlib.crc32(name.encode()) % DAY)
 
     def window(self, spec: Spec, now: float) -> tuple[int, range]:
         """The interval of a spec and the instants, in intervals since the epoch, at which it has samples."""
@@ -241,6 +241,14 @@ class Engine:
         if interval == REALTIME and spec.max_sample and spec.max_sample > 0:
             first = max(first, last - spec.max_sample + 1)
         return interval, range(first, last + 1)
+
+
+def _select(available: Sequence[Metric], wanted: Sequence[Metric]) -> list[Metric]:
+    """What there is of what is wanted, in that order, with ``*`` expanded."""
+    by_counter: dict[int, list[Metric]] = {}
+    for metric in available:
+        by_counter.setdefault(metric[0], []).append(metric)
+    return [one for key, instance in wanted for one in by_counter.get(key, ()) if instance in {"*", one[1]}]
 
 
 def check(engine: Engine, specs: Sequence[Spec], *, poison: frozenset[str], limit: int | None) -> None:

@@ -9,9 +9,7 @@ from xml.parsers.expat import ExpatError, ParserCreate
 
 from pyVmomi import vmodl
 
-from simulator.perf import REALTIME, Engine, Metric, Series, Spec, wave
-
-_DAY = 86400 // REALTIME
+from simulator.perf import DAY, REALTIME, Engine, Metric, Series, Spec, wave
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +144,7 @@ def _values(series: Sequence[Series], interval: int, window: range, *, distortio
         (tick,) = ticks
         levels, second = wave(), tick * REALTIME
         return [
-            s.low + (s.span * levels[(tick + s.phase) % _DAY] >> 16) if s.phase >= 0 else max(0, second - s.low)
+            s.low + (s.span * levels[(tick + s.phase) % DAY] >> 16) if s.phase >= 0 else max(0, second - s.low)
             for s in series
         ]
     return [one.values(ticks) for one in series]

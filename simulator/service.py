@@ -4,8 +4,6 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 
-from pyVmomi import vmodl
-
 from simulator import collector_methods, perf_methods, queryperf, session_methods, wire
 from simulator.data import Ref
 from simulator.faults import Faults
@@ -63,8 +61,7 @@ class Service:
         call = wire.parse(body, version)
         handler = HANDLERS.get(call.method)
         if handler is None:
-            message = f"not simulated: {call.method}"
-            raise vmodl.fault.MethodNotFound(msg=message, receiver=call.this, method=call.method)
+            raise wire.method_not_found(call.method)
         content = handler(self, caller, call)
         return wire.reply(call.method, content if isinstance(content, str) else await content)
 

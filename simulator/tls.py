@@ -5,14 +5,13 @@ import hashlib
 import ipaddress
 import ssl
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
-
 
 _USAGES = (
     "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
@@ -30,13 +29,16 @@ class Certificate:
 
 
 def self_signed(name: str, *, now: float, days: float = 730) -> Certificate:
-    """A new self-signed certificate, its own CA, for a DNS name and for the loopback addresses."""
+    """A new self-signed certificate, its own CA, for a DNS name and for the loopback addresses.
+
+    It ends ``days`` after ``now``, and has been valid since 2020: a model's clock may be behind that of its clients.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     names = [x509.DNSName(name), x509.DNSName("localhost")]
     addresses = [x509.IPAddress(ipaddress.ip_address(text)) for text in ("127.0.0.1", "::1")]
     usage = dict.fromkeys(_USAGES, False) | {"digital_signature": True, "key_cert_sign": True}
     certificate = (
-        _builder(name, now=now, expires=now + days * 86400, public_key=key.public_key())
+        _builder(name, expires=now + days * 86400, public_key=key.public_key())
         .add_extension(x509.SubjectAlternativeName([*names, *addresses]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(x509.KeyUsage(**usage), critical=True)
@@ -50,15 +52,15 @@ def self_signed(name: str, *, now: float, days: float = 730) -> Certificate:
     )
 
 
-def _builder(name: str, *, now: float, expires: float, public_key: object) -> x509.CertificateBuilder:
+def _builder(name: str, *, expires: float, public_key: object) -> x509.CertificateBuilder:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(subject)
         .public_key(public_key)  # type: ignore[arg-type]  # any of cryptography's public keys
-        .serial_number(int.from_bytes(hashlib.sha256(f"{name}{now}{expires}".encode()).digest()[:16]) | 1)
-        .not_valid_before(datetime.fromtimestamp(now, UTC) - timedelta(days=1))
+        .serial_number(int.from_bytes(hashlib.sha256(f"{name}{expires}".encode()).digest()[:16]) | 1)
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
         .not_valid_after(datetime.fromtimestamp(expires, UTC))
     )
 
@@ -67,7 +69,7 @@ def _builder(name: str, *, now: float, expires: float, public_key: object) -> x5
 def host_certificate(name: str, expires: float) -> bytes:
     """A host's certificate, PEM, valid until ``expires``; the same arguments give the same bytes."""
     key = ed25519.Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
-    builder = _builder(name, now=expires - 1825 * 86400, expires=expires, public_key=key.public_key())
+    builder = _builder(name, expires=expires, public_key=key.public_key())
     return builder.sign(key, None).public_bytes(serialization.Encoding.PEM)
 
 

@@ -38,8 +38,12 @@ _VERSIONS = """<?xml version="1.0" encoding="UTF-8"?>
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """How to speak TLS. ``client_ca`` (PEM) asks clients for a certificate, ``client_required`` refuses others."""
+    """How to speak TLS. ``certificate`` is self-signed where it is not given, good for two years by the model's clock.
 
+    ``client_ca`` (PEM) asks clients for a certificate, ``client_required`` refuses those without one.
+    """
+
+    certificate: certificates.Certificate | None = None
     client_ca: bytes | None = None
     client_required: bool = False
 
@@ -85,7 +89,7 @@ class Server:
         """Listen. ``directory`` holds the private key while the server runs."""
         self._directory, self.host, self.port = directory, host, port
         if tls is not None:
-            self._own = certificates.self_signed("vcenter.example.org", now=self.model.now())
+            self._own = tls.certificate or self._new_certificate()
             self._context = certificates.server_context(directory, self._own, client_ca=tls.client_ca)
             if tls.client_ca and not tls.client_required:
                 self._context.verify_mode = ssl.CERT_OPTIONAL
@@ -125,9 +129,12 @@ class Server:
     def change_certificate(self) -> None:
         """Show another self-signed certificate on the same port; connections are dropped."""
         if self._context is not None:
-            self._own = certificates.self_signed("vcenter.example.org", now=self.model.now())
+            self._own = self._new_certificate()
             certificates.load(self._context, self._directory, self._own)
         self.drop_connections()
+
+    def _new_certificate(self) -> certificates.Certificate:
+        return certificates.self_signed("vcenter.example.org", now=self.model.now())
 
     async def stop(self) -> None:
         """Stop serving; calls that hang are cut off."""

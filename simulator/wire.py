@@ -36,6 +36,7 @@ _PREFIXES = {
     "http://schemas.xmlsoap.org/soap/envelope/": "soapenv",
 }
 _ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/ "
+_LAYERS = {1: {_ENVELOPE + "Envelope"}, 2: {_ENVELOPE + "Header", _ENVELOPE + "Body"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,9 @@ def parse(body: bytes, version: str) -> Call:
         raise vmodl.fault.InvalidRequest(msg=f"not well-formed XML: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise vmodl.fault.InvalidRequest(msg=f"cannot read the arguments of {reader.method}: {error}") from error
-    if reader.info is None:
-        raise vmodl.fault.InvalidRequest(msg="no SOAP body with a method in it")
+    missing = [name for name in reader.required if name not in reader.arguments]
+    if not reader.method or missing:
+        raise vmodl.fault.InvalidRequest(msg=f"not a complete SOAP call: {reader.method} without {missing}")
     return Call(reader.method, reader.arguments.pop("_this", None), reader.arguments, version)
 
 
@@ -96,7 +98,7 @@ class _Reader(SoapAdapter.ExpatDeserializerNSHandlers):
     def __init__(self) -> None:
         super().__init__()
         self.method = ""
-        self.info: Any = None
+        self.required: list[str] = ["_this"]
         self.arguments: dict[str, Any] = {}
         self._depth = 0
         self._types: dict[str, Any] = {}
@@ -110,6 +112,8 @@ class _Reader(SoapAdapter.ExpatDeserializerNSHandlers):
         self._collect()
         self._depth += 1
         name = tag.rpartition(" ")[2]
+        if tag not in _LAYERS.get(self._depth, {tag}):
+            raise ValueError(f"{name} where SOAP has none")
         if self._depth == 2 and tag == _ENVELOPE + "Header":
             self._depth = -100
         elif self._depth == 3:
@@ -135,14 +139,14 @@ class _Reader(SoapAdapter.ExpatDeserializerNSHandlers):
     def _begin(self, name: str) -> None:
         self.method = name
         if name == "Fetch":
-            self.info = name
             self._types = {"_this": VmomiSupport.ManagedObject, "prop": str}
             return
         try:
-            self.info = VmomiSupport.GetWsdlMethod(NAMESPACE, name).info
+            parameters = VmomiSupport.GetWsdlMethod(NAMESPACE, name).info.params
         except KeyError:
-            raise vmodl.fault.MethodNotFound(msg=f"no such method: {name}", method=name) from None
-        self._types = {"_this": VmomiSupport.ManagedObject, **{p.name: p.type for p in self.info.params}}
+            raise method_not_found(name) from None
+        self._types = {"_this": VmomiSupport.ManagedObject, **{p.name: p.type for p in parameters}}
+        self.required += [p.name for p in parameters if not p.flags & VmomiSupport.F_OPTIONAL]
 
     def _collect(self) -> None:
         if self._pending is None:
@@ -201,9 +205,20 @@ def fault(error: Any, version: str) -> bytes:
     return text.encode()
 
 
-def system_error(reason: str) -> Any:
-    """vCenter's fault for something that went wrong inside it."""
-    return vmodl.fault.SystemError(msg=f"A general system error occurred: {reason}", reason=reason)
+def named_fault(name: str, message: str) -> Any:
+    """A vSphere fault by its type name; references that it must have are to the service instance."""
+    cls = data.class_of(name)
+    error = cls(msg=message)
+    for info in cls._GetPropertyList():
+        if issubclass(info.type, VmomiSupport.ManagedObject) and not info.flags & VmomiSupport.F_OPTIONAL:
+            setattr(error, info.name, vim.ServiceInstance("ServiceInstance"))
+    return error
+
+
+def method_not_found(name: str) -> Any:
+    """The fault for a method that there is not, or not here."""
+    receiver = vim.ServiceInstance("ServiceInstance")
+    return vmodl.fault.MethodNotFound(msg=f"not simulated: {name}", receiver=receiver, method=name)
 
 
 def not_authenticated() -> Any:

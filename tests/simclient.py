@@ -28,6 +28,7 @@ class Clock:
         self.seconds = NOON + 5
 
     def __call__(self) -> float:
+        """Seconds since the epoch."""
         return self.seconds
 
 

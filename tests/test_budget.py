@@ -1,9 +1,15 @@
 """The series budget: what is dropped, and in which order."""
 
+from fnmatch import fnmatchcase
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.budget import IMPORTANCE, KEPT, within
+from exporter.catalog import every_family
+from exporter.model import HISTORICAL_KINDS, REALTIME_KINDS, Counter
+from exporter.vcenter.counters import family
+from simulator.counters import load
 
 NAMES = st.sampled_from(
     [
@@ -95,6 +101,19 @@ def test_nothing_is_dropped_in_vain(series: dict[str, int], budget: int) -> None
     assert within(dict(sorted(series.items(), reverse=True)), budget) == dropped
 
 
-def test_the_declared_order_is_free_of_dead_globs() -> None:
-    """No glob is listed twice."""
-    assert len({*KEPT, *IMPORTANCE}) == len(KEPT) + len(IMPORTANCE)
+def known_families() -> list[str]:
+    """Every family of the catalogue, and of every counter that a real vCenter lists for a kind that has samples."""
+    names = [family.name for family in every_family()]
+    for listed in load().values():
+        counter = Counter(listed.key, listed.full_name, listed.unit, listed.stats, listed.level, listed.summary)
+        names += [family(kind, counter).name for kind in (*REALTIME_KINDS, *HISTORICAL_KINDS)]
+    return names
+
+
+def test_the_declared_order_knows_the_catalogue() -> None:
+    """Every family of the catalogue has its place in the order, and every glob is the place of some family."""
+    globs = (*KEPT, *IMPORTANCE)
+    places = {name: next((glob for glob in globs if fnmatchcase(name, glob)), "nowhere") for name in known_families()}
+    assert [family.name for family in every_family() if places[family.name] == "nowhere"] == []
+    agents_own = {"vsphere_up", "vsphere_last_success_timestamp_seconds"}
+    assert set(globs) - set(places.values()) == agents_own

@@ -11,9 +11,10 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyVmomi import vmodl
 from simclient import NOON
 from vcenter.asking import PASSWORD, model, to
-from vcenter.tlslab import Authority, Pair, always, blocking_tls, http, server_context, serving
+from vcenter.tlslab import Authority, Request, always, http, serving
 from vcsimulator import Vcsim, start
 
 from exporter import check, checktable, findings
@@ -28,16 +29,16 @@ from exporter.vcenter.counters import Selected
 from exporter.vcenter.rights import EXCESSIVE
 from exporter.vcenter.tls import Certificate
 from simulator import vcenter as simulated
+from simulator import wire
 from simulator.faults import Fault as Misbehaviour
 from simulator.faults import Faults
 from simulator.model import Accounts
+from simulator.service import Service
+from simulator.sessions import Caller
 
 OK, WARNING, FAILED, UNKNOWN = State.OK, State.WARNING, State.FAILED, State.UNKNOWN
 DAY = 86400.0
 STILL = Clock(now=lambda: NOON, monotonic=lambda: 0.0)
-LATER = (
-    "clock, privileges, least rights, inventory, query limit, realtime samples, historical samples, counters, sessions"
-)
 
 # --- what facts are worth ---------------------------------------------------------------------------------------------
 
@@ -88,7 +89,7 @@ def test_a_clock_warns_above_5_s_and_fails_above_60(skew: float, state: State, s
         ("6.5.0", "VirtualCenter", WARNING, "upgrade it: 6.7 is the oldest version that is supported"),
         ("eight", "VirtualCenter", UNKNOWN, "the version cannot be understood"),
         (None, "VirtualCenter", UNKNOWN, "the version cannot be understood"),
-        ("8.0.3", "HostAgent", WARNING, "write the url of its vCenter: a single host knows no clusters and keeps no"
+        ("8.0.3", "HostAgent", WARNING, "write the url of its vCenter: a single host knows no clusters and keeps no"  # noqa: ISC004
          " historical samples"),
     ],
 )  # fmt: skip
@@ -205,7 +206,7 @@ SECTIONS = (
 
 
 def test_the_table_is_as_committed(golden: Callable[[str, str], None]) -> None:
-    """The worst findings first, then as they were made; wrapped at words; no control sequence and no blank at an end."""
+    """The worst findings first, then as they were made; wrapped at words; plain characters alone."""
     golden("check.txt", checktable.render(SECTIONS, width=120, colour=False))
 
 
@@ -287,8 +288,9 @@ async def test_a_good_vcenter_is_told_as_committed(golden: Callable[[str, str], 
     async with simulated.serve(simulation, faults, tls=simulated.Tls()) as server:
         seen = await checked(wanting(server), clock=STILL)
         text = seen.text.replace(f":{server.port}/", ":*****/")
-    text = re.sub(r"\b[0-9A-F]{2}(?=:|$)", "**", text, flags=re.MULTILINE)
-    golden("check-simulator.txt", re.sub(r"(?<=:)[0-9A-F]{2}\b", "**", text))
+    text = re.sub(r"\d+ days left, until [\d-]+", "*** days left, until ****-**-**", text)
+    digest = re.compile(r"(?:[0-9A-F]{1,2}:){3,}[0-9A-F]{0,2}")
+    golden("check-simulator.txt", digest.sub(lambda digits: re.sub("[0-9A-F]", "*", digits[0]), text))
     assert (seen.code, seen.states["vc"]) == (0, ALL_WELL)
     assert (faults.calls["Login"], faults.calls["Logout"]) == (1, 1)
 
@@ -337,7 +339,7 @@ async def test_one_failing_vcenter_does_not_stop_the_others(vcsim_classic: Vcsim
     assert seen.states["untrusted"] == shown
     assert seen.states["good"]["inventory"] is OK
     assert wrong not in seen.text
-    assert vcsim_classic.password not in seen.text
+    assert not re.search(rf"\b{vcsim_classic.password}\b", seen.text)
 
 
 async def test_a_wrong_password_is_tried_once() -> None:
@@ -348,8 +350,7 @@ async def test_a_wrong_password_is_tried_once() -> None:
     assert faults.calls["Login"] == 1
     assert seen.code == 1
     assert PASSWORD not in seen.text
-    row = "not checked unknown clock, privileges, least rights, inventory, query limit, first mend what failed"
-    assert row in seen.flat
+    assert re.search("not checked +unknown +clock, privileges, least rights, inventory", seen.text)
 
 
 async def test_a_user_who_may_not_read_fails() -> None:
@@ -362,17 +363,30 @@ async def test_a_user_who_may_not_read_fails() -> None:
     assert seen.states["vc"]["least rights"] is not OK
 
 
+class Poorer(Service):
+    """A vCenter without some methods."""
+
+    lacking = frozenset({"HasPrivilegeOnEntities", "QueryOptions", "QueryPerfProviderSummary"})
+
+    async def call(self, caller: Caller, body: bytes, *, version: str) -> bytes:
+        """As the API reference has it (RuntimeFault MethodNotFound)."""
+        method = wire.method_of(body)
+        if method in self.lacking:
+            raise vmodl.fault.MethodNotFound(
+                msg="no such method", receiver=wire.parse(body, version).this, method=method
+            )
+        return await super().call(caller, body, version=version)
+
+
 async def test_a_server_that_lacks_a_method_is_unknown_and_no_failure() -> None:
     """MethodNotFound of every question that a vCenter can live without: unknown, never ok, exit code 0."""
     lacking = {"privileges", "least rights", "query limit", "realtime samples"}
-    faults = Faults()
-    for method in ("HasPrivilegeOnEntities", "QueryOptions", "QueryPerfProviderSummary"):
-        faults.arm(Misbehaviour(kind="soap_fault", method=method, fault="MethodNotFound", text="no", times=None))
-    async with simulated.serve(model(), faults, tls=simulated.Tls()) as server:
+    async with simulated.serve(model(), tls=simulated.Tls()) as server:
+        server.service = Poorer(server.model, server.faults)
         seen = await checked(wanting(server), clock=STILL)
     assert seen.code == 0
     assert {item for item, state in seen.states["vc"].items() if state is UNKNOWN} == lacking
-    assert "MethodNotFound: no" in seen.text
+    assert "MethodNotFound: no such method" in seen.text
 
 
 async def test_a_fault_of_something_necessary_fails_and_the_rest_is_still_asked() -> None:
@@ -386,15 +400,18 @@ async def test_a_fault_of_something_necessary_fails_and_the_rest_is_still_asked(
     assert (states["inventory"], states["realtime samples"], states["counters: vm"]) == (FAILED, UNKNOWN, OK)
 
 
-@pytest.mark.parametrize(("skew", "state", "code"), [(40.0, WARNING, 0), (-90.0, FAILED, 1)])
-async def test_a_skewed_clock_is_measured(skew: float, state: State, code: int) -> None:
+@pytest.mark.parametrize(
+    ("skew", "said", "state", "code"),
+    [(40.0, "40.0 s ahead of", WARNING, 0), (-90.0, "90.0 s behind", FAILED, 1)],
+)
+async def test_a_skewed_clock_is_measured(skew: float, said: str, state: State, code: int) -> None:
     """The simulator's clock is set; seen to a tenth of a second."""
     simulation = model()
     simulation.skew = skew
     async with simulated.serve(simulation, tls=simulated.Tls()) as server:
         seen = await checked(wanting(server), clock=STILL)
     assert (seen.code, seen.states["vc"]["clock"]) == (code, state)
-    assert f"vCenter is {abs(skew):.1f} s" in seen.text
+    assert f"vCenter is {said} this machine" in seen.text
 
 
 async def test_missing_counters_are_told_per_kind() -> None:
@@ -420,7 +437,7 @@ async def test_a_vcenter_that_hangs_is_given_up() -> None:
     assert seen.states["vc"] == {
         "clock": FAILED,
         "not checked": UNKNOWN,
-        **{item: OK for item in ("connection", "version", "server certificate", "login")},
+        **dict.fromkeys(("connection", "version", "server certificate", "login"), OK),
     }
 
 
@@ -430,7 +447,8 @@ async def test_the_time_of_a_whole_check_is_bounded(method: str) -> None:
     faults = Faults()
     faults.arm(Misbehaviour(kind="black_hole", method=method))
     async with simulated.serve(model(), faults) as server:
-        seen = await checked(wanting(server, timeouts=Timeouts(total=3600, read=3600)), limit=1)
+        async with asyncio.timeout(20):
+            seen = await checked(wanting(server, timeouts=Timeouts(total=3600, read=3600)), limit=1)
         faults.clear()
     assert seen.code == 1
     assert (seen.states["vc"]["time"], seen.states["vc"]["not checked"]) == (FAILED, UNKNOWN)
@@ -448,8 +466,23 @@ async def test_something_else_than_vcenter_is_told_as_such() -> None:
     assert seen.code == 1
 
 
-async def test_an_extension_logs_in_by_its_certificate(authority: Authority) -> None:
+async def test_all_vcenters_are_asked_at_the_same_time() -> None:
+    """Two that answer only when both were asked are both answered."""
+    both = asyncio.Barrier(2)
+
+    async def late(request: Request, writer: asyncio.StreamWriter) -> None:
+        await both.wait()
+        writer.write(http(b"<title>both</title>", kind="text/html"))
+
+    async with serving(late) as one, serving(late) as other:
+        urls = {"one": one.url, "other": other.url}
+        seen = await checked(*(VCenter(name, url, "u", password=Secret("p")) for name, url in urls.items()), limit=20)
+    assert seen.text.count("HTTP 200 with text/html titled 'both'") == 2
+
+
+async def test_an_extension_logs_in_by_its_certificate(tmp_path: Path) -> None:
     """The client certificate has a line of its own, and the login names the extension."""
+    authority = Authority(tmp_path, "ca")
     client = authority.issue("agent", days=20)
     tls = simulated.Tls(client_ca=authority.pem.read_bytes())
     async with simulated.serve(model(), tls=tls) as server:

@@ -314,6 +314,23 @@ async def test_loop_publishes_what_was_put_and_coalesces() -> None:
         assert witness.calls == 1
 
 
+async def test_loop_rests_while_nothing_changes() -> None:
+    """One change is one page: there is no other before the next change or renewal."""
+    registry = CollectorRegistry()
+    subject = Publisher(registry, Time().clock, budget=10, refresh=3600, pause=0)
+    await subject.variant(Format.TEXT, False)
+    witness = Witness(registry)
+    async with running(subject):
+        subject.put("vc1", "realtime", {}, {})
+        await witness.next()
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert witness.calls == 1
+        subject.put("vc1", "realtime", {}, {})
+        await witness.next()
+        assert witness.calls == 2
+
+
 async def test_loop_renews_the_page_without_any_change() -> None:
     """The agent's own metrics stay fresh while no source puts anything in."""
     registry = CollectorRegistry()

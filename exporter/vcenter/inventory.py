@@ -65,8 +65,8 @@ def build(
     ``changed`` are the only objects whose description may differ from ``previous``; None stands for all.
     """
     draft = _Draft(records, scope, previous)
-    everything = dict.fromkeys((*records, *previous.entities, *previous.parents)) if changed is None else changed
-    for count, moid in enumerate(everything):
+    moids = dict.fromkeys((*records, *previous.entities, *previous.parents)) if changed is None else changed
+    for count, moid in enumerate(moids):
         if count % STEP == STEP - 1:
             yield
         draft.describe(moid)

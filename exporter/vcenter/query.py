@@ -18,6 +18,9 @@ from exporter.vcenter.plan import Batch
 
 Take = Callable[[Batch, Block], None]
 
+HOPELESS = 24
+"""Requests that failed, none being answered, after which the cycle ends: the cause is not in the entities. Halving 500
+entities down to one takes ten. A fault that says what to do next, as over the limit of pairs, is not such a failure."""
 RETRIES = 64
 """Most extra requests in one cycle for parts of failed batches; what is left is asked in the next cycle."""
 SLICE = 0.02
@@ -105,7 +108,7 @@ class Query:
         while run.deferred and run.error is None:
             self._settle(run)
             await self._drain(run, take, concurrency=concurrency)
-        if len(run.poisoned) > 1 and not run.outcomes["ok"]:
+        if not run.outcomes["ok"] and (run.error is not None or len(run.poisoned) > 1):
             # Where nothing at all is answered, no single entity is to blame.
             run.error = run.error or next(iter(run.poisoned.values()))
             run.poisoned.clear()
@@ -152,6 +155,9 @@ class Query:
             kind = batch.question.kind
             run.restricted[kind] = min(batch.pairs, run.restricted.get(kind, batch.pairs))
         reaction = react(error, batch, answered=run.outcomes["ok"] > 0)
+        hopeless = not run.outcomes["ok"] and run.outcomes.total() >= HOPELESS
+        if hopeless and reaction in {Reaction.SPLIT, Reaction.QUARANTINE}:
+            reaction = Reaction.ABORT
         if reaction is Reaction.ABORT:
             run.error = error
         elif reaction is Reaction.DEFER:

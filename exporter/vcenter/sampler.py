@@ -84,8 +84,12 @@ class _Schedule:
         self._began = self._clock.monotonic()
         self._entities = entities
         for moid in self._quarantine.known():
-            if moid not in entities or not entities[moid].queryable:
+            if not self._has_samples(moid):
                 self._quarantine.pardon(moid)
+
+    def _has_samples(self, moid: str) -> bool:
+        entity = self._entities.get(moid)
+        return entity is not None and entity.queryable
 
     def _wanted(self, kind: Kind, without: frozenset[str]) -> dict[str, str]:
         return {
@@ -106,14 +110,12 @@ class _Schedule:
     def _horizon(self) -> float:
         return self._began - STALE_INTERVALS * self._interval
 
-    def _tidy(self, result: Result, now: float, planned: Mapping[Kind, Mapping[str, str]]) -> None:
+    def _tidy(self, result: Result, now: float) -> None:
         """After a cycle: quarantines, forgets what is gone or has no samples, and takes stale entities off the page."""
         for moid in (*result.poisoned, *result.removed):
             self._quarantine.add(moid, self._clock.monotonic())
-        for kind in planned.keys() & self.marks.keys():
-            marks = self.marks[kind]
-            watched = planned[kind].keys() | self._quarantine.known()
-            gone = [moid for moid in marks.known() if moid not in watched] + list(result.removed)
+        for marks in self.marks.values():
+            gone = [moid for moid in marks.known() if moid in result.removed or not self._has_samples(moid)]
             marks.forget(gone)
             self._drop(gone)
             stale = [moid for moid in marks.known() if self._fresh.setdefault(moid, self._began) < self._horizon()]
@@ -175,7 +177,7 @@ class Realtime(_Schedule):
             batches += [plan.batch(question, [self._target(moid)]) for moid in self._suspects(kind)]
         result = await self._query.run(batches, self._take, concurrency=self._pace.concurrency)
         caught_up = Result() if result.error else await self._catch_up(int(now))
-        self._tidy(result, now, self._planned)
+        self._tidy(result, now)
         seconds = self._clock.monotonic() - self._began
         timeouts = result.outcomes.get("timeout", 0)
         load = seconds / self._interval
@@ -275,21 +277,21 @@ class Historical(_Schedule):
         """One pass over all entities. ``now`` is vCenter's time. Never raises SourceError: see ``Report.error``."""
         self._begin(entities)
         self._gathered = {}
-        planned = {kind: self._wanted(kind, self._quarantine.known()) for kind in self._questions}
-        batches = [batch for kind in self._questions for batch in self._plan(kind, planned[kind], int(now))]
+        batches = [batch for kind in self._questions for batch in self._plan(kind, int(now))]
         result = await self._query.run(batches, self._gather, concurrency=1)
         self._deliver()
         self._refused |= result.restricted
-        self._tidy(result, now, planned)
+        self._tidy(result, now)
         return self._report(self._clock.monotonic() - self._began, now, result=result)
 
-    def _plan(self, kind: Kind, wanted: Iterable[str], now: int) -> list[Batch]:
+    def _plan(self, kind: Kind, now: int) -> list[Batch]:
         pairs = [self.pairs] if self.pairs else []
         if kind in self._refused:
             pairs.append(self._refused[kind] // 2)
         # A cluster's counters are computed from its hosts, each of which counts: one cluster may fill a query.
         limits = Limits(entities=1 if kind is Kind.CLUSTER else 100, pairs=max(1, min(pairs)) if pairs else None)
-        sure, suspects = self._due(kind, wanted, now), self._due(kind, self._suspects(kind), now)
+        sure = self._due(kind, self._wanted(kind, self._quarantine.known()), now)
+        suspects = self._due(kind, self._suspects(kind), now)
         return [
             plan.batch(question, part)
             for question in plan.fitting(self._questions[kind], limits)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ from exporter.vcenter import typed
 from exporter.vcenter.inventory import Inventory, Scope, build
 from exporter.vcenter.properties import ObjectUpdate, Reply, decode
 from exporter.vcenter.propertyspec import CORE, EVERYTHING, FULL, listing, reading
-from exporter.vcenter.records import Merged, Records, answered, layouts, merge
+from exporter.vcenter.records import Merged, Read, Records, answered, layouts, merge
 from exporter.vcenter.selection import Selection
 from exporter.vcenter.steps import paced
 
@@ -30,6 +30,8 @@ LAYOUTS_EVERY = 300.0
 """Seconds between two readings of the file layouts of VMs with snapshots."""
 READ_AT_ONCE = 100
 """Objects per RetrievePropertiesEx."""
+READ_ROUNDS = 3
+"""What is read may call for more (an alarm's state for its name), but not without end."""
 
 _START_OVER = frozenset({"InvalidCollectorVersion", "ManagedObjectNotFound", "NotAuthenticated"})
 """Faults that mean the collector, its filter or its session is gone, not that vCenter is in trouble."""
@@ -193,17 +195,24 @@ class Watch:
 
     async def _settle(self, merged: Merged) -> Merged:
         """Read what the updates did not tell."""
-        if not merged.reads:
-            return merged
-        objects: list[ObjectUpdate] = []
+        for _ in range(READ_ROUNDS):
+            if not merged.reads:
+                break
+            objects = await self._read(merged.reads)
+            merged = merge(replace(merged, reads=frozenset()), answered(merged.reads, objects))
+        return merged
+
+    async def _read(self, reads: Iterable[Read]) -> list[ObjectUpdate]:
+        """Properties of single objects, each property of many objects at once."""
         groups: dict[tuple[str, str], list[Any]] = {}
-        for read in merged.reads:
+        for read in sorted(reads):
             groups.setdefault((read.type, read.path), []).append(typed.reference(read.type, read.moid))
+        objects: list[ObjectUpdate] = []
         for (name, path), found in groups.items():
             readers = {name: {path: EVERYTHING[name][path]}}
             for start in range(0, len(found), READ_AT_ONCE):
                 objects += await self._retrieve(reading(found[start : start + READ_AT_ONCE], readers))
-        return merge(replace(merged, reads=frozenset()), answered(merged.reads, objects))
+        return objects
 
     async def _retrieve(self, spec: Any) -> tuple[ObjectUpdate, ...]:
         """RetrievePropertiesEx with all its pages."""

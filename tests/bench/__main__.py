@@ -8,12 +8,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import report, rivals
+from bench import change, floor, full, growth, report, rivals, scrape
 from bench.harness import Bench
 from bench.report import Part
 from externals import ROOT
 
-PARTS: Mapping[str, Callable[[Bench], Part]] = {"rivals": rivals.run}
+PARTS: Mapping[str, Callable[[Bench], Part]] = {
+    "rivals": rivals.run,
+    "scrape": scrape.run,
+    "full": full.run,
+    "floor": floor.run,
+    "change": change.run,
+    "growth": growth.run,
+}
+"""In an order in which parts of one size share a simulator."""
 
 
 def main(arguments: list[str]) -> None:

@@ -1,5 +1,6 @@
 """Fixtures of the simulator's tests: a clock that stands still until it is moved, a small vCenter, its server."""
 
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -7,6 +8,7 @@ from simclient import Clock
 
 from simulator.inventory import Size, build
 from simulator.model import Model
+from simulator.tls import self_signed
 from simulator.vcenter import Server, Tls, serve
 
 
@@ -24,8 +26,9 @@ def model(clock: Clock) -> Model:
 
 @pytest.fixture
 async def server(model: Model) -> AsyncIterator[Server]:
-    """The small vCenter over TLS."""
-    async with serve(model, tls=Tls()) as running:
+    """The small vCenter over TLS, with a certificate that is good today."""
+    certificate = self_signed("vcenter.example.org", now=time.time())
+    async with serve(model, tls=Tls(certificate=certificate)) as running:
         yield running
 
 

@@ -181,7 +181,7 @@ async def test_an_empty_listing_has_no_result(server: Server) -> None:
 
 
 async def test_the_classic_traversal_finds_what_the_view_finds(server: Server) -> None:
-    """Named, recursive selection specs over folders, datacenters, clusters and pools, as pyVmomi's samples have them."""
+    """Named, recursive selection specs over folders, datacenters, clusters and pools, as in pyVmomi's samples."""
     by_name = PC.SelectionSpec(name="folders")
     pools = PC.SelectionSpec(name="pools")
     steps = [

@@ -113,7 +113,7 @@ def test_percentages_are_hundredths_between_0_and_10000(model: Model) -> None:
 
 
 def test_instances(model: Model) -> None:
-    """'*' is all instances and the aggregate, '' the aggregate alone, a name that instance; no metricId is everything."""
+    """'*' is all instances and the aggregate, '' the aggregate, a name that instance; no metricId is everything."""
     engine = Engine(model)
     usage, reads = counter(model, "cpu.usagemhz.average"), counter(model, "virtualDisk.read.average")
     vm = next(n for n in model.of_kind("VirtualMachine") if n.facts.cpus == 2 and n.facts.power == "poweredOn")
@@ -203,7 +203,7 @@ def test_a_new_disk_brings_new_series(model: Model) -> None:
     ],
 )
 def test_one_bad_spec_fails_the_call(model: Model, spec: Spec, fault: type[Exception]) -> None:
-    """Deleted, of another type, without a real-time provider, unknown interval, poison: the whole call is that fault."""
+    """Deleted, of another type, no real-time provider, unknown interval, poison: the whole call is that fault."""
     good = Spec(VM, "VirtualMachine", interval=20)
     with pytest.raises(fault):
         check(Engine(model), (good, spec), poison=frozenset({"vm-1002"}), limit=None)
@@ -326,7 +326,8 @@ async def test_golden_reply(plain: Server, golden: Callable[[str, str], None], f
 async def test_too_many_elements(plain: Server) -> None:
     """Over 500,000 elements in one request: vpxd's fault in vpxd's words; just below, an answer."""
     metric = "<metricId><counterId>2</counterId><instance></instance></metricId>"
-    spec = f'<querySpec><entity type="VirtualMachine">vm-1005</entity><maxSample>1</maxSample>{metric * 1000}<intervalId>20</intervalId></querySpec>'
+    head = '<querySpec><entity type="VirtualMachine">vm-1005</entity><maxSample>1</maxSample>'
+    spec = f"{head}{metric * 1000}<intervalId>20</intervalId></querySpec>"
     async with raw(plain) as client:
         status, text = await client.post(QUERY.format(spec * 167))
         assert (status, fault_name(text)) == (500, "InvalidRequest")

@@ -1,4 +1,4 @@
-"""WaitForUpdatesEx: what a client is told when the inventory changes, in which portions, and when it must start anew."""
+"""WaitForUpdatesEx: what a client is told when the inventory changes, in which portions, and when to start anew."""
 
 import asyncio
 from collections.abc import Callable
@@ -60,6 +60,8 @@ class Changer:
         self.loop = asyncio.get_running_loop()
 
     def __call__(self, change: Callable[[], Any]) -> Any:
+        """What ``change`` returns, once it is made."""
+
         async def run() -> Any:
             return change()
 
@@ -115,7 +117,7 @@ async def test_machines_enter_and_leave(server: Server, model: Model, change: Ch
 
 
 async def test_what_depends_on_a_change_changes_too(server: Server, model: Model, change: Changer) -> None:
-    """Host.vm of both hosts after a move, the cluster's effective hosts and the datastore's mounts after a host is lost."""
+    """Host.vm of both hosts after a move; the cluster's hosts and the datastores' mounts after a host is lost."""
 
     def work() -> None:
         with session(server) as si:
@@ -165,7 +167,7 @@ async def test_updates_come_in_portions(server: Server, model: Model, change: Ch
 
 
 async def test_a_lost_reply_can_be_had_again(server: Server, model: Model, change: Changer) -> None:
-    """The version before the last gets the last update set again; an older or invented one is InvalidCollectorVersion."""
+    """The version before the last gets the last update set again; any other is InvalidCollectorVersion."""
 
     def work(watch: Watch) -> None:
         before = watch.version
@@ -186,18 +188,13 @@ async def test_a_lost_reply_can_be_had_again(server: Server, model: Model, chang
 
 async def test_a_wait_ends_with_the_change(server: Server, model: Model) -> None:
     """A client that waits is answered as soon as something changes; one without a limit waits for ever."""
-    began = asyncio.Event()
 
     def work(watch: Watch) -> dict[tuple[str, str], dict[str, Any]]:
-        loop.call_soon_threadsafe(began.set)
         found = watch.next(seconds=None)
         return table(found.filterSet[0].objectSet)
 
-    loop = asyncio.get_running_loop()
     waiting = asyncio.create_task(watching(server, work))
-    await began.wait()
-    while server.faults.calls["WaitForUpdatesEx"] < 2:
-        await asyncio.sleep(0)
+    await server.faults.called("WaitForUpdatesEx", 2)
     model.update("vm-1001", name="renamed")
     assert await waiting == {"vm-1001": {"name": "renamed"}}
 
@@ -212,8 +209,7 @@ async def test_a_wait_can_be_cancelled(server: Server) -> None:
     for end in ("CancelWaitForUpdates", "logout"):
         calls = server.faults.calls["WaitForUpdatesEx"]
         waiting = asyncio.create_task(watching(server, work))
-        while server.faults.calls["WaitForUpdatesEx"] < calls + 2:
-            await asyncio.sleep(0)
+        await server.faults.called("WaitForUpdatesEx", calls + 2)
         if end == "logout":
             server.service.sessions.end_all()
         else:

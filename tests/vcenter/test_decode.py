@@ -84,7 +84,7 @@ def test_every_dress_of_a_reply_reads_as_pyvmomi_reads_it(answers: list[Answer],
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_decoder_with_a_past_equals_a_fresh_parser(data: st.DataObject) -> None:
-    """Any sequence of documents with entities that come, go, change their series and dress reads as if each were new."""
+    """Any sequence of documents whose entities come, go, change series and dress reads as if each were new."""
     pool = [answer for _ in range(2) for answer in data.draw(answers())]
     styles = [PLAIN, PLAIN, *data.draw(st.lists(STYLES, max_size=2))]
     decoder = Decoder(dialects=2, shapes=4)
@@ -208,22 +208,25 @@ def test_prefixes_bound_to_other_namespaces_are_other_elements() -> None:
     assert read(decoder, document) == oracle(document)
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        pytest.param(render(vms()).replace(b"UTF-8", b"ISO-8859-1").replace(b"vm-1", b"vm-\xe9"), id="another encoding"),
-        pytest.param(render(vms()).replace(b'<entity type="VirtualMachine">vm-1<', b'<entity type="VirtualMachine"> vm-1 <'), id="space around an id"),
-        pytest.param(render(vms()).replace(b">20,", b"> 20,"), id="space before the times"),
-        pytest.param(render(vms()).replace(b'urn:vim25"', b'urn:vim25" more="a>b"'), id="> in an attribute"),
-        pytest.param(b"<?x <QueryPerfResponse>?>" + render(vms(), Style(declared=False)), id="an instruction before it all"),
-        pytest.param(render(vms()).replace(b"<returnval", b"<returnvalue/><returnval"), id="an element of almost that name"),
-        pytest.param(render(vms()).replace(b"<sampleInfoCSV", b"<x><returnval></returnval></x><sampleInfoCSV"), id="an entity in an unknown element"),
-        pytest.param(
-            render(vms()).replace(b"</returnval>", b"</returnval ></QueryPerfResponse><QueryPerfResponse xmlns='urn:x'><returnval></returnval>", 1),
-            id="a second response",
-        ),
-    ],
-)  # fmt: skip
+RARE = {
+    "another encoding": lambda text: text.replace(b"UTF-8", b"ISO-8859-1").replace(b"vm-1", b"vm-\xe9"),
+    "space around an id": lambda text: text.replace(b">vm-1<", b"> vm-1 <"),
+    "space before the times": lambda text: text.replace(b">20,", b"> 20,"),
+    "> in an attribute": lambda text: text.replace(b'urn:vim25"', b'urn:vim25" more="a>b"'),
+    "an instruction before it all": lambda text: b"<?x <QueryPerfResponse>?>" + text[text.index(b"\n") + 1 :],
+    "an element of almost that name": lambda text: text.replace(b"<returnval", b"<returnvalue/><returnval"),
+    "an entity in an unknown element": lambda text: text.replace(
+        b"<sampleInfoCSV", b"<x><returnval></returnval></x><sampleInfoCSV"
+    ),
+    "a second response": lambda text: text.replace(
+        b"</returnval>",
+        b"</returnval ></QueryPerfResponse><QueryPerfResponse xmlns='urn:x'><returnval></returnval>",
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("document", [change(render(vms())) for change in RARE.values()], ids=list(RARE))
 def test_rare_documents_read_as_a_parser_reads_them(document: bytes) -> None:
     """What no vCenter is known to send, but XML allows."""
     decoder = Decoder()

@@ -86,9 +86,9 @@ async def test_sees_changes(watched: Watched) -> None:
     others = before.entities.keys() - {vm.moid}
     assert all(off.entities[moid] is before.entities[moid] for moid in others)
 
-    await call(mo, "Rename_Task", newName="caf\u00e9 <1> & 2")
+    await call(mo, "Rename_Task", newName="b\u00fcro <1> & 2")
     renamed = await watched.until(lambda inventory: inventory.entities[vm.moid].name != vm.name)
-    assert renamed.entities[vm.moid].path == "/DC0/vm/caf\u00e9 <1> & 2"
+    assert renamed.entities[vm.moid].path == "/DC0/vm/b\u00fcro <1> & 2"
 
     await call(mo, "Destroy_Task")
     gone = await watched.until(lambda inventory: vm.moid not in inventory.entities)

@@ -27,7 +27,7 @@ class Seen:
     lost: set[int] = field(default_factory=set)
 
 
-class Accounts(RuleBasedStateMachine):
+class _Accounts(RuleBasedStateMachine):
     """Marks against sets of ticks: whatever comes, in order or again, late or never."""
 
     @initialize(refill=st.booleans())
@@ -117,8 +117,8 @@ class Accounts(RuleBasedStateMachine):
         assert self.marks.ages(at(self.now)) == sorted(20 * (self.now - seen.mark) for seen in self.model.values())
 
 
-Accounts.TestCase.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)
-TestAccounts = Accounts.TestCase
+_Accounts.TestCase.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)
+TestAccounts = _Accounts.TestCase
 
 
 @settings(deadline=None)

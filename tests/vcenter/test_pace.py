@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.vcenter.pace import FAST, PATIENCE, SLOW, Bounds, Pace, adapt
@@ -51,6 +51,7 @@ def test_few_batches_do_not_grow(seconds: list[float]) -> None:
     assert after(Pace(250, 2, 2), seconds).entities == 250
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.lists(st.floats(0, 60), max_size=5), st.floats(0, 3), st.integers(0, 2)), max_size=40))
 def test_a_pace_stays_within_its_bounds(cycles: list[tuple[list[float], float, int]]) -> None:
     """Whatever happens, between smallest and largest, and at least one connection."""

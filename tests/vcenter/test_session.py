@@ -473,6 +473,24 @@ async def test_a_vcenter_that_fails_is_asked_again_at_the_callers_speed(caplog: 
     ]
 
 
+async def test_the_same_failure_is_said_again_after_a_success(caplog: pytest.LogCaptureFixture) -> None:
+    """An outage, a recovery and the next outage are three lines."""
+    caplog.set_level(logging.INFO, "novacenter")
+    fake = FakeVCenter()
+    async with lab(fake) as made:
+        for password in ("changed", "hunter2", "changed"):
+            fake.password = password
+            fake.end_sessions()
+            made.session.retry_login_now()
+            with suppress(LoginRefused):
+                await ask(made.session)
+    assert [message.split(" (")[0] for message in caplog.messages] == [
+        "vCenter vc1 refused the login of user monitor",
+        "vCenter vc1: logged in to VMware vCenter Server 8.0.3 build-1",
+        "vCenter vc1 refused the login of user monitor",
+    ]
+
+
 async def test_waiting_callers_share_a_failed_login() -> None:
     """50 callers of a vCenter that hangs wait for one login together, not one after the other."""
     async with serving(never) as server:

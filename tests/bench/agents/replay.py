@@ -67,12 +67,13 @@ class Replay(Stages):
     """Cycles of 20 s without waiting for them."""
 
     def __init__(self) -> None:
-        self._ahead = 0.0
-        super().__init__(Clock(now=lambda: time.time() + self._ahead))
+        self._time: float | None = None
+        super().__init__(Clock(now=lambda: time.time() if self._time is None else self._time))
 
     async def record(self) -> Answer:
         """One live cycle; from then on its replies are replayed. One VM in twenty is left out, to be added later."""
         answer = await self.cycle()
+        self._time = time.time()
         self._replies_from = Replies(self.recorder.replies, self.clock.now)
         query = Query(self._replies_from, self.decoder, clock=self.clock)
         self.poller._query = self.poller._realtime._query = query
@@ -80,14 +81,15 @@ class Replay(Stages):
         self._vms = [moid for moid, entity in self._whole.entities.items() if entity.kind is Kind.VM]
         self._step = max(1, len(self._vms) // _SHARE)
         self._turn = itertools.count()
-        self._absent = self._vms[:: 20]
+        self._absent = self._vms[::20]
         await self.poller._take_inventory(_only(self._whole, set(self._whole.entities) - set(self._absent)))
         return answer
 
     async def replay(self, *, change: str = "none", wide: bool = False) -> Answer:
         """One cycle after a change of the inventory: ``none``, ``moved``, ``swapped``, ``disk`` or ``mixed``."""
         self._replies_from.wide = wide
-        self._ahead += 20
+        assert self._time is not None
+        self._time += 20
         gone = frozenset(self._inventory_now().entities)
         changed = self._changed(change)
         gone -= changed.entities.keys()
@@ -161,8 +163,9 @@ def _disk(device: str) -> Disk:
 def _only(whole: Inventory, moids: set[str], *, current: Inventory | None = None) -> Inventory:
     """The inventory with these entities alone: as they are in ``current``, else as they were at first."""
     now = current or whole
-    entities = {moid: now.entities.get(moid) or whole.entities[moid] for moid in moids}
-    facts = {moid: now.facts.get(moid) or whole.facts[moid] for moid in moids}
+    kept = [moid for moid in whole.entities if moid in moids]
+    entities = {moid: now.entities.get(moid) or whole.entities[moid] for moid in kept}
+    facts = {moid: now.facts.get(moid) or whole.facts[moid] for moid in kept}
     return replace(now, entities=entities, facts=facts, version=now.version + 1)
 
 

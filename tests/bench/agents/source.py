@@ -5,6 +5,7 @@ import ipaddress
 import socket
 import ssl
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from bench.agents.protocol import Answer, serve
@@ -28,9 +29,9 @@ def send(*, path: str, certificate: str) -> Answer:
 def _send(listener: socket.socket, context: ssl.SSLContext, data: bytes) -> None:
     while True:
         plain, _ = listener.accept()
-        with context.wrap_socket(plain, server_side=True) as secured:
+        with suppress(OSError), context.wrap_socket(plain, server_side=True) as secured:
             secured.sendall(data)
-            secured.unwrap()
+            secured.recv(1)  # until the other side has read all and closes
 
 
 def _make_certificate(path: Path) -> None:

@@ -67,6 +67,7 @@ class Stages(Product):
         """Receives as many bytes over TLS with a blocking socket, and counts the tags in them."""
         context = ssl.create_default_context(cafile=certificate)
         buffer = bytearray(1024 * 1024)
+        data = b"".join(self._replies())
         received: Answer = {}
         scanned: Answer = {}
         size = 0
@@ -75,10 +76,9 @@ class Stages(Product):
             context.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
         ):
             with measured(received):
-                while got := secured.recv_into(buffer):
-                    size += got
+                while size < len(data):
+                    size += secured.recv_into(buffer)
             cipher = secured.cipher()
-        data = b"".join(self._replies())
         with measured(scanned):
             tags = data.count(b"<")
         answer = {"bytes": size, "tags": tags, "cipher": cipher[0] if cipher else ""}

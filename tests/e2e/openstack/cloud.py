@@ -64,12 +64,15 @@ class Cloud:
         auth = {"identity": {"methods": ["password"], "password": who}, "scope": scope}
         return Request("identity", "/auth/tokens", "POST", body={"auth": auth})
 
+    def url(self, request: Request) -> str:
+        """Where a request goes."""
+        return request.path if "://" in request.path else self._endpoints[request.service] + request.path
+
     def send(self, request: Request, *, seconds: float = 90) -> Reply:
         """Send as it is, without token or microversion of our own."""
-        url = request.path if "://" in request.path else self._endpoints[request.service] + request.path
         data = None if request.body is None else json.dumps(request.body).encode()
         headers = {"Accept": "application/json", "Content-Type": "application/json", **request.headers}
-        message = urllib.request.Request(url, method=request.method, headers=headers, data=data)
+        message = urllib.request.Request(self.url(request), method=request.method, headers=headers, data=data)
         try:
             with self._opener.open(message, timeout=seconds) as reply:
                 return _reply(reply.status, reply.headers, reply.read())

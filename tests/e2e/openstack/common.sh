@@ -19,11 +19,10 @@ export NO_PROXY="127.0.0.1,localhost${NO_PROXY:+,$NO_PROXY}" no_proxy="127.0.0.1
 say() { printf '%(%H:%M:%S)T %s\n' -1 "$*"; }
 die() { say "FAILED: $*" >&2; exit 1; }
 
-# alive NAME: our service runs (and is not a zombie)
+# alive NAME: our service runs and is not a zombie; its name in /proc may contain spaces
 alive() {
     local pid
-    pid=$(cat "$RUN/$1.pid" 2>/dev/null) || return 1
-    [ -n "$pid" ] && [ -d "/proc/$pid" ] && [ "$(awk '{print $3}' "/proc/$pid/stat" 2>/dev/null)" != Z ]
+    pid=$(cat "$RUN/$1.pid" 2>/dev/null) && [[ "$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null)" == [!Z]* ]]
 }
 
 # spawn NAME COMMAND...: in a session of its own, output to log/NAME.log, pid to run/NAME.pid

@@ -5,7 +5,7 @@ set -u
 
 for name in nova-compute-vmware1 nova-compute-vmware2 nova-compute-fake1 nova-conductor nova-scheduler; do stop "$name" & done
 wait
-for name in nova-api neutron neutron-rpc glance placement keystone vcsim; do stop "$name" & done
+for name in nova-api neutron glance placement keystone vcsim; do stop "$name" & done
 wait
 for name in rabbitmq mariadb; do stop "$name" 20 & done
 wait

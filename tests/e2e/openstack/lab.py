@@ -135,6 +135,39 @@ class Lab:
                 self.stop(name)
         self.start()
 
+    def nova_manage(self, *arguments: str) -> str:
+        """What Nova's own administration command prints."""
+        conf = self.state / "conf"
+        program = [self.state / "venv/bin/nova-manage", "--config-file", conf / "nova.conf", "--config-file"]
+        done = subprocess.run([*program, conf / "nova-db.conf", *arguments], check=True, capture_output=True, text=True)
+        return done.stdout
+
+    @contextmanager
+    def cell_down(self) -> Iterator[None]:
+        """Nova's API cannot reach the database of cell1 for a while: it answers with partial records."""
+        line = next(line for line in self.nova_manage("cell_v2", "list_cells").splitlines() if " cell1 " in line)
+        update = ("cell_v2", "update_cell", "--cell_uuid", line.split("|")[2].strip())
+        self.nova_manage(*update, "--database_connection", "mysql+pymysql://root@localhost/nova?unix_socket=/nowhere")
+        try:
+            self._reload("nova-api")  # it caches the cells' addresses
+            yield
+        finally:
+            self.nova_manage(*update)  # without addresses it takes those of the configuration
+            self._reload("nova-api")
+
+    def _reload(self, name: str) -> None:
+        """New worker processes for a gunicorn."""
+        pid = self._pid(name)
+        children = Path(f"/proc/{pid}/task/{pid}/children")
+        old = set(children.read_text(encoding="ascii").split())
+        os.kill(pid, signal.SIGHUP)
+
+        def replaced() -> bool:
+            new = set(children.read_text(encoding="ascii").split())
+            return bool(new) and not new & old
+
+        wait(replaced, what=f"new workers of {name}")
+
     # --- the vCenter -------------------------------------------------------------------------------------------------
 
     def task_runs(self, name: str, seconds: int, *, count: int = 1) -> None:

@@ -102,7 +102,7 @@ def discover_hosts() -> None:
             "discover_hosts",
         ],
         check=True,
-        stdout=subprocess.DEVNULL,
+        capture_output=True,
     )
 
 
