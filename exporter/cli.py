@@ -88,10 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"novacenter {product_version()}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--log-format", choices=("text", "json"), default="text", help="form of the log lines")
-    shared.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
-    configured = argparse.ArgumentParser(add_help=False, parents=[shared])
+    configured = argparse.ArgumentParser(add_help=False, parents=[_logging(level="info")])
     configured.add_argument(
         "--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help=f"default: {DEFAULT_CONFIG}"
     )
@@ -102,13 +99,25 @@ def _parser() -> argparse.ArgumentParser:
     ):
         made = commands.add_parser(name, parents=[configured], help=text, description=text)
         made.set_defaults(command=command)
-    _add_demo(commands.add_parser("demo", parents=[shared], help="the whole agent against the embedded simulator"))
+    _add_demo(
+        commands.add_parser(
+            "demo", parents=[_logging(level="warning")], help="the whole agent against the embedded simulator"
+        )
+    )
     commands.add_parser("simulate", help="the simulated vCenter by itself", add_help=False)
     return parser
 
 
+def _logging(*, level: str) -> argparse.ArgumentParser:
+    """The options on logging, which every command has; argparse shares them by reference, defaults included."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--log-format", choices=("text", "json"), default="text", help="form of the log lines")
+    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default=level)
+    return parser
+
+
 def _add_demo(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(command=_demo, log_level="warning")
+    parser.set_defaults(command=_demo)
     parser.add_argument("--listen", default="127.0.0.1:9272", metavar="HOST:PORT")
     parser.add_argument("--hosts", type=int, default=8, help="simulated hosts")
     parser.add_argument("--vms", type=int, default=60, help="simulated VMs")

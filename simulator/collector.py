@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from pyVmomi import vim, vmodl
+from pyVmomi import vmodl
 
 from simulator import properties, wire
 from simulator.model import Model
@@ -18,9 +18,7 @@ PAGE = 1000
 
 
 def _missing(node: Node, path: str, version: str) -> str:
-    fault = vim.fault.NoPermission(msg="Permission to perform this operation was denied.", privilegeId="System.Read")
-    fault.object = node.cls(node.moid)
-    inner = wire.localized("fault", fault, version)
+    inner = wire.localized("fault", wire.no_permission(node, "System.Read"), version)
     return f"<missingSet><path>{path}</path>{inner}</missingSet>"
 
 
@@ -137,7 +135,7 @@ class Collector:
         """Its filters by managed object id."""
         return self._filters
 
-    def list(self, selections: "list[Selection]", *, limit: int | None, version: str) -> str:
+    def retrieve(self, selections: list[Selection], *, limit: int | None, version: str) -> str:
         """The first page of a listing, with a token where there are more."""
         return self._page(Listing(self._model, selections), limit=limit, version=version)
 

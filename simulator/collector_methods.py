@@ -42,7 +42,7 @@ def _retrieve(service: "Service", caller: Caller, call: Call) -> str:
 def _retrieve_ex(service: "Service", caller: Caller, call: Call) -> str:
     selections = [_selection(service, caller, spec) for spec in call.arguments["specSet"]]
     limit = options_of(call.arguments.get("options"), "maxObjects")
-    return _collector(caller, call).list(selections, limit=limit, version=call.version)
+    return _collector(caller, call).retrieve(selections, limit=limit, version=call.version)
 
 
 def _continue(_service: "Service", caller: Caller, call: Call) -> str:

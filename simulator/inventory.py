@@ -175,9 +175,10 @@ def _naa(model: Model, moid: str) -> str:
 
 def _odd_hosts(model: Model) -> None:
     hosts = list(model.of_kind("HostSystem"))
-    empty = [host for host in hosts if not model.vms_of(host.moid)]
     if len(hosts) > 3:
-        gone, down = hosts[-1], (empty or hosts)[0] if empty else hosts[-2]
+        gone = hosts[-1]
+        empty = [host for host in hosts[:-1] if not model.vms_of(host.moid)]
+        down = empty[0] if empty else hosts[-2]
         model.set_host(gone.moid, connection="disconnected")
         alarm = Alarm(model.named("Alarm", ALARMS[0][1]).moid, "red", model.started - 600)
         model.update(gone.moid, status="red", alarms=(alarm,))

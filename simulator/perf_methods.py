@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyVmomi import vim, vmodl
 
-from simulator import properties
+from simulator import properties, wire
 from simulator.data import Data, Ref, moid_of
 from simulator.model import Model
 from simulator.perf import REALTIME_KINDS
@@ -70,13 +70,9 @@ def _provider(service: "Service", _caller: Caller, call: Call) -> str:
     return returned(call.method, summary)
 
 
-def _options(service: "Service", _caller: Caller, call: Call) -> str:
+def _options(service: "Service", caller: Caller, call: Call) -> str:
     if "Global.Settings" in service.model.denied:
-        fault = vim.fault.NoPermission(
-            msg="Permission to perform this operation was denied.", privilegeId="Global.Settings"
-        )
-        fault.object = call.this
-        raise fault
+        raise wire.no_permission(service.node(caller, moid_of(call.this)), "Global.Settings")
     name = call.arguments.get("name") or ""
     found = options(service.model, name)
     if not found:

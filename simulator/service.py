@@ -77,6 +77,8 @@ class Service:
 
     async def _query_perf(self, body: bytes) -> str:
         specs, faults = self.specs(body), self.faults
+        if "System.Read" in self.model.denied and specs:
+            raise wire.no_permission(self.model.get(specs[0].moid), "System.Read")
         check(self.engine, specs, poison=faults.poison, limit=perf_methods.query_limit(self.model))
         distortion = queryperf.Distortion(faults.gaps, normal_only=faults.normal_only, shuffle=faults.shuffle)
         return await perf_methods.joined(queryperf.render(self.engine, specs, distortion))

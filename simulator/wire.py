@@ -205,6 +205,12 @@ def fault(error: Any, version: str) -> bytes:
     return text.encode()
 
 
+def no_permission(node: Any, privilege: str) -> Any:
+    """The fault for what the caller may not do on an object of the store."""
+    text = "Permission to perform this operation was denied."
+    return vim.fault.NoPermission(msg=text, object=node.cls(node.moid), privilegeId=privilege)
+
+
 def named_fault(name: str, message: str) -> Any:
     """A vSphere fault by its type name; references that it must have are to the service instance."""
     cls = data.class_of(name)

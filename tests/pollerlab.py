@@ -81,7 +81,9 @@ class Lab:
         text = b"".join(self.pages.get("realtime", {}).values()).decode()
         return {line.partition('moid="')[2].partition('"')[0] for line in text.splitlines()}
 
-    def _publish(self, _source: str, part: str, families: Mapping[Family, bytes], _series: Mapping[Family, int]) -> None:
+    def _publish(
+        self, _source: str, part: str, families: Mapping[Family, bytes], _series: Mapping[Family, int]
+    ) -> None:
         self.pages[part] = families
 
 

@@ -153,6 +153,7 @@ def identity(r: Recorder) -> None:
     auth = {"identity": {"methods": ["application_credential"], "application_credential": secret}}
     login = Request("identity", "/auth/tokens", "POST", body={"auth": auth})
     r.send("identity/token-application-credential", login, "application credential of the administrator, role reader")
+    r.cloud.send(r.cloud.authorised("identity", f"{path}/{made['id']}", method="DELETE"))
 
 
 def finished_operations(r: Recorder) -> str:
@@ -206,7 +207,9 @@ def moves(r: Recorder, server: str) -> None:
     wait(lambda: cloud.server(server)["status"] == "ACTIVE", what="confirmation of the resize")
     with r.lab.frozen("nova-compute-vmware2"):
         cloud.act(server, "os-migrateLive", {"host": "vmware2", "block_migration": "auto"})
-    r.get("compute/migrations", "/os-migrations", "completed, confirmed, and one in error: the destination hung for 20 s")
+    r.get(
+        "compute/migrations", "/os-migrations", "completed, confirmed, and one in error: the destination hung for 20 s"
+    )
     r.actions("moved", server, "the same server after live migration, resize and a live migration that failed")
 
 
@@ -226,7 +229,7 @@ def operations_in_flight(r: Recorder, changed_since: str) -> None:
         r.get("compute/services-down", "/os-services", "nova-compute on fake1 has been hung for 12 s")
         r.get("compute/hypervisors-down", "/os-hypervisors/detail", "nova-compute on fake1 has been hung for 12 s")
         building = cloud.create("building", ON_VMWARE1, network="lab-slow-net")
-        wait(lambda: cloud.actions(building)[0]["events"], what="the build's first event")
+        wait(lambda: any(action["events"] for action in cloud.actions(building)), what="the build's first event")
         listings(r, changed_since)
         r.actions("stuck", stuck, "stopped while PowerOffVM_Task takes 300 s")
         r.actions("hung", hung, "rebooted while nova-compute on fake1 hangs")
@@ -280,7 +283,10 @@ def service_states(r: Recorder) -> None:
     def disabled() -> bool:
         return any(each["host"] == "vmware1" and each["status"] == "disabled" for each in services(cloud))
 
-    for case, how in (("recovered", "vCenter answers again"), ("stuck", "vCenter answers again, but nova-compute restarted")):
+    for case, how in (
+        ("recovered", "vCenter answers again"),
+        ("stuck", "vCenter answers again, but nova-compute restarted"),
+    ):
         r.lab.soap_status(0, count=10**9)
         wait(disabled, what="vmware1 disabled by its driver", seconds=120)
         r.get(f"compute/services-driver-disabled-{case}", path, "vCenter drops every connection")
@@ -311,7 +317,11 @@ def inventory(r: Recorder) -> None:
     for provider in providers:
         host = "fake1" if provider["name"] == "fake1" else f"vmware{1 + providers.index(provider)}"
         for name in ("inventories", "usages", "traits", "aggregates"):
-            r.get(f"placement/{name}-{host}", f"/resource_providers/{provider['uuid']}/{name}", f"{how}; {provider['name']}")
+            r.get(
+                f"placement/{name}-{host}",
+                f"/resource_providers/{provider['uuid']}/{name}",
+                f"{how}; {provider['name']}",
+            )
 
 
 def refusals(r: Recorder) -> None:
@@ -327,7 +337,11 @@ def refusals(r: Recorder) -> None:
     r.send("identity/token-revoked", Request("identity", "/auth/tokens", "DELETE", headers), "a token is revoked")
     r.send("compute/unauthorised-revoked", revoked.authorised("compute", LISTING), "with that token")
     for service, path in PROBES.items():
-        r.send(f"{service}/unauthorised", Request(service, path, headers={"X-Auth-Token": "nonsense"}), "no token of Keystone")
+        r.send(
+            f"{service}/unauthorised",
+            Request(service, path, headers={"X-Auth-Token": "nonsense"}),
+            "no token of Keystone",
+        )
 
 
 def outages(r: Recorder) -> None:
@@ -335,7 +349,11 @@ def outages(r: Recorder) -> None:
     fresh = Cloud(r.lab)  # its token is in no service's cache
     with r.lab.stopped("keystone"):
         for service, path in PROBES.items():
-            r.send(f"{service}/keystone-down", fresh.authorised(service, path), "Keystone is stopped, the token unknown here")
+            r.send(
+                f"{service}/keystone-down",
+                fresh.authorised(service, path),
+                "Keystone is stopped, the token unknown here",
+            )
     with r.lab.cell_down():
         how = "the API cannot reach the database of cell1"
         r.get("compute/cell-down-servers", LISTING, how)

@@ -38,7 +38,7 @@ _HINTS = {
     401: "a gateway asks for credentials of its own; url must lead to vCenter itself",
     403: "a gateway or proxy forbids it; url must lead to vCenter itself",
     404: "no vSphere API at this path; url usually ends in /sdk",
-    407: "the proxy asks for credentials; put them into proxy: http://user:password@host:port",
+    407: "the proxy asks for credentials, which novacenter does not send; let the proxy pass this host without",
     502: "vCenter's service is starting, stopping or down behind its gateway",
     503: "vCenter's service is starting, stopping or down behind its gateway",
     504: "vCenter's service is starting, stopping or down behind its gateway",
@@ -64,7 +64,7 @@ _FAILURES: tuple[tuple[type[Exception], type[SourceError], str], ...] = (  # the
     (
         aiohttp.ClientHttpProxyError,
         Unreachable,
-        "the proxy opened no tunnel (HTTP {error.status}); check proxy, and its credentials where it asks for any",
+        "the proxy opened no tunnel (HTTP {error.status}); check proxy; novacenter sends it no credentials",
     ),
     (
         aiohttp.ClientProxyConnectionError,

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from externals import ROOT
+
 from bench import change, floor, full, growth, report, rivals, scrape
 from bench.harness import Bench
 from bench.report import Part
-from externals import ROOT
 
 PARTS: Mapping[str, Callable[[Bench], Part]] = {
     "rivals": rivals.run,

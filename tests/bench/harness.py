@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import vcsimulator
-from bench.workload import Size, smoke
 from externals import ROOT, require
 from vcsimulator import Vcsim
+
+from bench.workload import Size, smoke
 
 Answer = dict[str, Any]
 

@@ -53,7 +53,9 @@ def _alone(whole, bench: Bench) -> Answer:
 
 def _part(size: Size, raw: dict[str, Answer]) -> Part:
     scrapes = {name: raw[name]["scrapes"] for name in ("gzip", "identity")}
-    first = {name: {"p50": _share(s["first_byte"], 0.5), "p99": _share(s["first_byte"], 0.99)} for name, s in scrapes.items()}
+    first = {
+        name: {"p50": _share(s["first_byte"], 0.5), "p99": _share(s["first_byte"], 0.99)} for name, s in scrapes.items()
+    }
     lag = max(raw[name]["lag"]["max"] for name in scrapes)
     return Part(
         how=HOW,

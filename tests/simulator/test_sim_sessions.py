@@ -89,7 +89,7 @@ async def test_rights_can_be_taken_away(server: Server, model: Model) -> None:
     model.denied = frozenset({"Global.Settings", "System.Read"})
 
     def work(content: Any) -> None:
-        manager = content.authorizationManager
+        manager, machine = content.authorizationManager, vim.VirtualMachine("vm-1001", content.rootFolder._stub)
         key = content.sessionManager.currentSession.key
         (answer,) = manager.HasPrivilegeOnEntities([content.rootFolder], key, ["System.View", "Global.Settings"])
         assert {one.privId: one.isGranted for one in answer.privAvailability} == {
@@ -102,6 +102,8 @@ async def test_rights_can_be_taken_away(server: Server, model: Model) -> None:
         with pytest.raises(vim.fault.NoPermission) as caught:
             content.setting.QueryOptions("config.vpxd.stats.maxQueryMetrics")
         assert caught.value.privilegeId == "Global.Settings"
+        with pytest.raises(vim.fault.NoPermission):
+            content.perfManager.QueryPerf([vim.PerformanceManager.QuerySpec(entity=machine, intervalId=20)])
         spec = view_filter(container(content, vim.HostSystem), vim.HostSystem, "name", "summary")
         host = content.propertyCollector.RetrieveContents([spec])[0]
         assert [one.name for one in host.propSet] == ["name"]

@@ -1,7 +1,5 @@
 """Fixtures of the vCenter room: certificates once per run."""
 
-from pathlib import Path
-
 import pytest
 from vcenter.tlslab import Authority, Pair
 
@@ -16,9 +14,3 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def server_pair(authority: Authority) -> Pair:
     """A good certificate for 127.0.0.1."""
     return authority.issue("server", "127.0.0.1", "vcenter.test")
-
-
-@pytest.fixture
-def no_file(tmp_path: Path) -> Path:
-    """A file that is not there."""
-    return tmp_path / "absent.pem"

@@ -1,7 +1,7 @@
 """SOAP faults out of bytes."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from vcenter.tlslab import envelope, fault
 
@@ -123,6 +123,7 @@ def test_what_is_no_soap_is_a_bad_reply(body: bytes, words: str) -> None:
     assert words in str(caught.value)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 600), st.binary(max_size=3))
 def test_damage_never_escapes(at: int, damage: bytes) -> None:
     """Whatever bytes come, the answer is a fault, None or BadReply."""

@@ -13,7 +13,7 @@ from typing import Any, cast
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyVmomi import vim, vmodl
 from vcenter.tlslab import Request, Server, envelope, fault, http, never, reset, serving
@@ -520,6 +520,7 @@ class RefusingTransport:
         raise Fault("InvalidLogin", "no")
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.5, 400.0), max_size=200), st.integers())
 async def test_no_polling_rhythm_locks_an_account(pauses: list[float], seed: int) -> None:
     """Whenever requests come, no 180 s see more than 3 logins: 5 would lock the account by default."""

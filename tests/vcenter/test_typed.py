@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyVmomi import vim, vmodl
 from vcenter.tlslab import envelope, fault
@@ -138,6 +138,7 @@ def test_a_missing_result_is_not_nothing(entry: str, words: str) -> None:
     assert words in str(caught.value)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2000))
 def test_a_truncated_reply_is_never_half_a_result(cut: int) -> None:
     """However much is missing at the end, the answer is BadReply."""
@@ -146,6 +147,7 @@ def test_a_truncated_reply_is_never_half_a_result(cut: int) -> None:
         typed.reply(body[: -(cut % len(body)) or None][:-1], collector(), "RetrievePropertiesEx")
 
 
+@settings(deadline=None)
 @given(st.integers(0, 900), st.binary(max_size=3))
 def test_damage_never_escapes(at: int, damage: bytes) -> None:
     """Damaged bytes give an object or a SourceError, no other exception."""

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 
-from bench.agents.protocol import Answer, measured, memory, serve, series
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from pyVim.connect import SmartConnect
 from pyVmomi import vim, vmodl
+
+from bench.agents.protocol import Answer, measured, memory, series, serve
 
 BATCH = 250
 TYPES = {"vm": vim.VirtualMachine, "host": vim.HostSystem}

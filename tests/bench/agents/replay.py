@@ -21,6 +21,7 @@ _CHUNK = re.compile(rb"<returnval.*?</returnval>", re.DOTALL)
 _MOID = re.compile(rb'<entity type="[^"]*">([^<]*)</entity>')
 _TIME = re.compile(rb"<sampleInfoCSV>20,[^<]*<")
 _VALUE = re.compile(rb"<value>[0-9]+</value>")
+_SHOWN = re.compile(rb'moid="([^"]*)"')
 _SHARE = 100
 """One VM in so many changes."""
 
@@ -43,7 +44,7 @@ class Replies:
         chunks = (chunk for reply in recorded.values() for chunk in _CHUNK.findall(reply))
         self.chunks = {_MOID.findall(chunk)[0]: chunk for chunk in chunks}
 
-    async def post(self, body: bytes, *, operation: str) -> bytes:
+    async def post(self, body: bytes, *, operation: str) -> bytes:  # noqa: ARG002 - the name is the protocol's
         """The reply."""
         began = time.process_time()
         sampled = datetime.fromtimestamp(self._now() // 20 * 20, UTC).strftime("<sampleInfoCSV>20,%Y-%m-%dT%H:%M:%SZ<")
@@ -100,8 +101,8 @@ class Replay(Stages):
                 await self.poller._take_inventory(changed)
             await self.work()
         spent["cpu"] -= self._replies_from.cpu
-        left = [moid for moid in gone if f'moid="{moid}"'.encode() in self.bodies()]
-        return spent | self.outcome() | {"gone": len(gone), "gone_but_shown": len(left)}
+        shown = {moid.decode() for moid in _SHOWN.findall(self.bodies())} if gone else set()
+        return spent | self.outcome() | {"gone": len(gone), "gone_but_shown": len(gone & shown)}
 
     def _inventory_now(self) -> Inventory:
         assert self.poller.inventory is not None

@@ -1,6 +1,6 @@
 """Sends a file over TLS to whoever connects: what the floor is measured with."""
 
-import datetime
+import datetime as dt
 import ipaddress
 import socket
 import ssl
@@ -8,11 +8,12 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from bench.agents.protocol import Answer, serve
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from bench.agents.protocol import Answer, serve
 
 
 def send(*, path: str, certificate: str) -> Answer:
@@ -37,15 +38,15 @@ def _send(listener: socket.socket, context: ssl.SSLContext, data: bytes) -> None
 def _make_certificate(path: Path) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bench")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))]), False)
         .sign(key, hashes.SHA256())
     )

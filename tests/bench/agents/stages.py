@@ -60,7 +60,7 @@ class Stages(Product):
     async def save(self, *, path: str) -> Answer:
         """Writes the replies of the last cycle one behind the other."""
         data = b"".join(self._replies())
-        Path(path).write_bytes(data)
+        await asyncio.to_thread(Path(path).write_bytes, data)
         return {"bytes": len(data)}
 
     async def floor(self, *, port: int, certificate: str) -> Answer:

@@ -1,16 +1,17 @@
 """vmware_exporter 0.18.4's own collector, performance counters only. Runs in its virtual environment.
 
-``collect()`` does, in this order: connect; VM and host properties; performance counters; labels; disconnect. The parts that
-make other families (``_vmware_get_vms``, ``_vmware_get_hosts``, ``_vmware_get_datastores``) are left out.
+A scrape connects, reads properties of VMs and hosts, their performance counters and labels. The parts of ``collect()``
+that make other families (``_vmware_get_vms``, ``_vmware_get_hosts``, ``_vmware_get_datastores``) are left out.
 """
 
 import logging
 import threading
 
-from bench.agents.protocol import Answer, measured, memory, serve, series
 from prometheus_client import CollectorRegistry, generate_latest
 from twisted.internet import defer, reactor, threads
 from vmware_exporter.vmware_exporter import ListCollector, VmwareCollector, parallelize
+
+from bench.agents.protocol import Answer, measured, memory, series, serve
 
 SPECS = 5000  # its default: VSPHERE_SPECS_SIZE
 PARTS = {"vms": True, "hosts": True, "vmguests": False, "datastores": False, "snapshots": False}

@@ -80,7 +80,9 @@ class Cloud:
             with error:
                 return _reply(error.code, error.headers, error.read())
 
-    def authorised(self, service: str, path: str, *, method: str = "GET", body: Any = None, version: str = "") -> Request:
+    def authorised(
+        self, service: str, path: str, *, method: str = "GET", body: Any = None, version: str = ""
+    ) -> Request:
         """A request with our token and the microversion, which for Nova is MICROVERSION unless given."""
         headers = {"X-Auth-Token": self.token}
         version = version or {"compute": MICROVERSION, "placement": "1.39"}.get(service, "")

@@ -55,9 +55,7 @@ def catalog(cloud: Any) -> None:
     monitor = identity.find_user("monitor", domain_id=DOMAIN) or identity.create_user(
         name="monitor", password=os.environ["OS_PASSWORD"], domain_id=DOMAIN
     )
-    identity.assign_project_role_to_user(
-        identity.find_project("admin", domain_id=DOMAIN), monitor, roles["reader"]
-    )
+    identity.assign_project_role_to_user(identity.find_project("admin", domain_id=DOMAIN), monitor, roles["reader"])
     identity.assign_system_role_to_user(monitor, roles["reader"], "all")
 
 
