@@ -33,7 +33,10 @@ WIDTH = 120
 LIMIT = 120.0
 """Seconds that the examination of one vCenter may take, whatever its time limits."""
 
-_NEEDED = frozenset({"connection", "login", "clock", "privileges", "inventory", "counters"})
+_GATES = frozenset({"connection", "login"})
+"""Items without which nothing else can be asked."""
+
+_NEEDED = _GATES | {"clock", "privileges", "inventory", "counters"}
 """Items without which nothing is collected, or not the right thing."""
 
 _LACKING = frozenset({"MethodNotFound", "NotImplemented", "NotSupported"})
@@ -115,7 +118,7 @@ class _Examination:
             item, probe = left[0]
             trouble = await self._attempt(item, probe)
             del left[0]
-            if isinstance(trouble, _GONE) or (trouble and item == "login"):
+            if isinstance(trouble, _GONE) or (trouble and item in _GATES):
                 return
 
     def _within_session(self) -> list[tuple[str, _Probe]]:
@@ -137,7 +140,7 @@ class _Examination:
         try:
             self._found.extend(await probe())
         except SourceError as error:
-            lacking = isinstance(error, Fault) and error.name in _LACKING
+            lacking = isinstance(error, Fault) and error.name in _LACKING and item not in _GATES
             known = isinstance(error, _GONE) or (item in _NEEDED and not lacking)
             state = State.FAILED if known else State.UNKNOWN
             self._found.append(findings.failure(item, error, state=state))

@@ -1,6 +1,6 @@
 """A vCenter that speaks the real wire protocol, with faults on demand: for the demo, load and chaos.
 
 The way of a request: ``vcenter`` (HTTP, TLS) -> ``service`` (sessions, dispatch) -> ``*_methods`` -> ``properties``,
-``collector``, ``perf`` -> ``model``. ``wire``, ``data`` and ``queryperf`` make and read the XML; ``inventory`` builds the
-model; ``faults`` and ``misbehaviour`` are what goes wrong; ``control`` and ``__main__`` are for other processes.
+``collector``, ``perf`` -> ``model``. ``wire``, ``data`` and ``queryperf`` make and read the XML; ``inventory`` builds
+the model; ``faults`` and ``misbehaviour`` are what goes wrong; ``control`` and ``__main__`` are for other processes.
 """

@@ -9,9 +9,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyVmomi import vmodl
+from rich.cells import cell_len
 from simclient import NOON
 from vcenter.asking import PASSWORD, model, to
 from vcenter.tlslab import Authority, Request, always, http, serving
@@ -210,6 +211,7 @@ def test_the_table_is_as_committed(golden: Callable[[str, str], None]) -> None:
     golden("check.txt", checktable.render(SECTIONS, width=120, colour=False))
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(State), st.text(st.characters(codec="utf-8"), max_size=40)), max_size=8),
     st.integers(60, 200),
@@ -221,7 +223,7 @@ def test_no_text_of_a_server_can_steer_a_terminal_or_reorder_the_table(
     made = tuple(Finding("item", state, text, text[::-1]) for state, text in given_findings)
     text = checktable.render([Section("vCenter x", made)], width=width, colour=False)
     assert all(character.isprintable() or character == "\n" for character in text)
-    assert all(len(line) <= width for line in text.splitlines())
+    assert all(cell_len(line) <= width for line in text.splitlines())
     states = [State(found) for found in re.findall(r"^ item +(\w+)", text, re.MULTILINE) if found != "state"]
     assert states == sorted((state for state, _ in given_findings), key=list(State).index)
 
@@ -366,7 +368,9 @@ async def test_a_user_who_may_not_read_fails() -> None:
 class Poorer(Service):
     """A vCenter without some methods."""
 
-    lacking = frozenset({"HasPrivilegeOnEntities", "QueryOptions", "QueryPerfProviderSummary"})
+    def __init__(self, server: simulated.Server, *lacking: str) -> None:
+        super().__init__(server.model, server.faults)
+        self.lacking = lacking
 
     async def call(self, caller: Caller, body: bytes, *, version: str) -> bytes:
         """As the API reference has it (RuntimeFault MethodNotFound)."""
@@ -382,11 +386,19 @@ async def test_a_server_that_lacks_a_method_is_unknown_and_no_failure() -> None:
     """MethodNotFound of every question that a vCenter can live without: unknown, never ok, exit code 0."""
     lacking = {"privileges", "least rights", "query limit", "realtime samples"}
     async with simulated.serve(model(), tls=simulated.Tls()) as server:
-        server.service = Poorer(server.model, server.faults)
+        server.service = Poorer(server, "HasPrivilegeOnEntities", "QueryOptions", "QueryPerfProviderSummary")
         seen = await checked(wanting(server), clock=STILL)
     assert seen.code == 0
     assert {item for item, state in seen.states["vc"].items() if state is UNKNOWN} == lacking
     assert "MethodNotFound: no such method" in seen.text
+
+
+async def test_a_server_without_a_login_fails() -> None:
+    """What nothing goes without is a failure, whatever the reason."""
+    async with simulated.serve(model(), tls=simulated.Tls()) as server:
+        server.service = Poorer(server, "Login")
+        seen = await checked(wanting(server), clock=STILL)
+    assert (seen.code, seen.states["vc"]["login"]) == (1, FAILED)
 
 
 async def test_a_fault_of_something_necessary_fails_and_the_rest_is_still_asked() -> None:

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -63,15 +64,15 @@ class Scrubber:
         text = re.sub(r'("secret": )"[^"]*"', r'\1"SECRET"', text)
         text = re.sub(r'("audit_ids": )\[[^]]*\]', r'\1["AUDIT"]', text)
         text = text.replace("127.0.0.1", "192.0.2.1")
-        for kind, (pattern, stand_in) in self._kinds.items():
-            text = pattern.sub(lambda match, kind=kind, new=stand_in: self._replace(match[0], kind, new), text)
+        for kind, (pattern, _) in self._kinds.items():
+            text = pattern.sub(partial(self._stand_in, kind), text)
         return text
 
-    def _replace(self, original: str, kind: str, stand_in: Callable[[int], str]) -> str:
+    def _stand_in(self, kind: str, match: re.Match[str]) -> str:
+        original = match[0]
         if original not in self._known:
             self._counts[kind] += 1
-            self._known[original] = stand_in(self._counts[kind])
-            self._known[self._known[original]] = self._known[original]
+            self._known[original] = self._kinds[kind][1](self._counts[kind])
         return self._known[original]
 
 
@@ -100,7 +101,7 @@ class Recorder:
 
     def get(self, case: str, path: str, how: str, *, version: str = "", seconds: float = 90) -> Reply:
         """Record a GET by the administrator; the service is what ``case`` begins with."""
-        request = self.cloud.authorised(case.split("/")[0], path, version=version)
+        request = self.cloud.authorised(case.split("/", 1)[0], path, version=version)
         return self.send(case, request, how, seconds=seconds)
 
     def actions(self, name: str, uuid: str, how: str) -> None:
@@ -183,7 +184,7 @@ def finished_operations(r: Recorder) -> str:
     r.actions(
         "active",
         active,
-        "pause, which the VMware driver has not; stop while PowerOffVM_Task ends with TaskInProgress; reboot that works",
+        "pause, which the driver lacks; stop while PowerOffVM_Task ends with TaskInProgress; reboot that works",
     )
     return active
 
@@ -207,9 +208,7 @@ def moves(r: Recorder, server: str) -> None:
     wait(lambda: cloud.server(server)["status"] == "ACTIVE", what="confirmation of the resize")
     with r.lab.frozen("nova-compute-vmware2"):
         cloud.act(server, "os-migrateLive", {"host": "vmware2", "block_migration": "auto"})
-    r.get(
-        "compute/migrations", "/os-migrations", "completed, confirmed, and one in error: the destination hung for 20 s"
-    )
+    r.get("compute/migrations", "/os-migrations", "completed, confirmed, and one in error, since the destination hung")
     r.actions("moved", server, "the same server after live migration, resize and a live migration that failed")
 
 
@@ -304,7 +303,8 @@ def service_states(r: Recorder) -> None:
 def inventory(r: Recorder) -> None:
     """What stands still."""
     how = "all is well"
-    r.get("compute/hypervisors", "/os-hypervisors/detail", how)
+    hypervisors = r.get("compute/hypervisors", "/os-hypervisors/detail", how)["hypervisors"]
+    hosts = {hypervisor["hypervisor_hostname"]: hypervisor["service"]["host"] for hypervisor in hypervisors}
     r.get("compute/hypervisors-with-servers", "/os-hypervisors/detail?with_servers=true", how)
     r.get("compute/hypervisors-2.88", "/os-hypervisors/detail", how, version="2.88")
     for name in ("flavors/detail", "os-aggregates", "os-availability-zone/detail"):
@@ -315,7 +315,7 @@ def inventory(r: Recorder) -> None:
         r.get(f"network/{name}", f"/v2.0/{name}", how + more)
     providers = r.get("placement/resource-providers", "/resource_providers", how)["resource_providers"]
     for provider in providers:
-        host = "fake1" if provider["name"] == "fake1" else f"vmware{1 + providers.index(provider)}"
+        host = hosts[provider["name"]]
         for name in ("inventories", "usages", "traits", "aggregates"):
             r.get(
                 f"placement/{name}-{host}",

@@ -166,7 +166,7 @@ def multipath(element: Element) -> Multipath:
     luns = no_redundancy = all_down = 0
     for lun in element.iterfind(VIM + "lun"):
         found = lun.findall(VIM + "path")
-        paths = [string(path, "state") or string(path, "pathState") or "unknown" for path in found]
+        paths = [string(path, "pathState") or "unknown" for path in found]
         for state in paths:
             states[state if state in states else "unknown"] += 1
         usable = sum(state in {"active", "standby"} for state in paths)

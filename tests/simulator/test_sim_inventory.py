@@ -209,6 +209,35 @@ async def test_the_classic_traversal_finds_what_the_view_finds(server: Server) -
     await ask(server, read)
 
 
+async def test_a_traversal_in_circles_ends(server: Server, model: Model) -> None:
+    """From a host to its machines, to their hosts, and so on: each object once."""
+    back = PC.SelectionSpec(name="machines")
+    home = PC.TraversalSpec(type=vim.VirtualMachine, path="runtime.host", skip=False, selectSet=[back])
+    out = PC.TraversalSpec(name="machines", type=vim.HostSystem, path="vm", skip=False, selectSet=[home])
+
+    def read(content: Any) -> set[str]:
+        start = PC.ObjectSpec(obj=vim.HostSystem("host-1", content.rootFolder._stub), skip=True, selectSet=[out])
+        wanted = [PC.PropertySpec(type=vim.ManagedEntity, pathSet=["name"])]
+        found = content.propertyCollector.RetrieveContents([PC.FilterSpec(objectSet=[start], propSet=wanted)])
+        assert len(found) == len({one.obj._moId for one in found})
+        return {one.obj._moId for one in found}
+
+    assert await ask(server, read) == {"host-1", *(vm.moid for vm in model.vms_of("host-1"))}
+
+
+async def test_a_view_of_a_pool_or_host_holds_its_machines(server: Server, model: Model) -> None:
+    """Machines are in the view of the pool and of the host that they are in."""
+    vm = model.get("vm-1001").facts
+
+    def read(content: Any) -> tuple[bool, bool]:
+        stub, make = content.rootFolder._stub, content.viewManager.CreateContainerView
+        places = vim.ResourcePool(vm.pool, stub), vim.HostSystem(vm.host, stub)
+        pool, host = ({one._moId for one in make(place, [vim.VirtualMachine], True).view} for place in places)
+        return "vm-1001" in pool, "vm-1001" in host
+
+    assert await ask(server, read) == (True, True)
+
+
 async def test_a_view_of_a_part_holds_that_part(server: Server, model: Model) -> None:
     """A view from a cluster holds its hosts and machines only; one that is not recursive only what is next to it."""
     cluster = next(model.of_kind("ClusterComputeResource"))

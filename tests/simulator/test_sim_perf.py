@@ -304,6 +304,12 @@ async def test_missing_and_renumbered_counters(server: Server, model: Model) -> 
     assert Engine(model).series(spec) == ()
 
 
+@pytest.mark.parametrize("text", ["2026-11-22T12:00:00Z", "2026-11-22T14:00:00+02:00", "2026-11-22T12:00:00.000000"])
+def test_instants_with_and_without_a_zone(text: str) -> None:
+    """A time without a zone is UTC, wherever the simulator runs."""
+    assert queryperf.instant(text) == NOON
+
+
 QUERY = '<QueryPerf xmlns="urn:vim25"><_this type="PerformanceManager">PerfMgr</_this>{}</QueryPerf>'
 SPEC = (
     '<querySpec><entity type="VirtualMachine">vm-1005</entity><endTime>2026-11-22T12:00:00Z</endTime>'

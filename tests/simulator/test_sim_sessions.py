@@ -217,6 +217,13 @@ async def test_gzip_for_those_who_ask(clock: Clock) -> None:
         assert await plain.text() == await packed.text()
 
 
+@pytest.mark.parametrize("text", ["<a><b>{}</b></a>", '<e:Envelope xmlns:e="urn:x"><e:Body>{}</e:Body></e:Envelope>'])
+async def test_an_envelope_that_is_not_soap(plain: Server, text: str) -> None:
+    """A call outside of a SOAP envelope is InvalidRequest."""
+    async with raw(plain) as client, client.http.post(plain.url, data=text.format(TIME)) as reply:
+        assert (reply.status, fault_name(await reply.text())) == (500, "InvalidRequest")
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -166,6 +166,20 @@ async def test_updates_come_in_portions(server: Server, model: Model, change: Ch
     await asyncio.to_thread(work)
 
 
+async def test_beginning_anew_between_portions(server: Server) -> None:
+    """The empty version in the middle of a listing starts it from the first object, and each comes once."""
+
+    def work() -> None:
+        with session(server) as si:
+            watch = Watch(si, vim.VirtualMachine, ("name",))
+            watch.next(maximum=15)
+            watch.version = ""
+            assert len(watch.next().filterSet[0].objectSet) == 40
+            assert watch.next() is None
+
+    await asyncio.to_thread(work)
+
+
 async def test_a_lost_reply_can_be_had_again(server: Server, model: Model, change: Changer) -> None:
     """The version before the last gets the last update set again; any other is InvalidCollectorVersion."""
 

@@ -239,6 +239,48 @@ def test_the_same_news_change_nothing() -> None:
     assert finish(build(again.records, ALL, previous=inventory)) is inventory
 
 
+def follow_in(scope: Scope, *rounds: Iterable[ObjectUpdate]) -> tuple[Merged, Inventory]:
+    """The records, and the inventory after each round was patched in."""
+    merged, inventory = Merged(), Inventory()
+    for news in rounds:
+        merged = merge(Merged(merged.records), news)
+        changed = None if merged.everything else merged.changed
+        inventory = finish(build(merged.records, scope, previous=inventory, changed=changed))
+    return merged, inventory
+
+
+def follow(*rounds: Iterable[ObjectUpdate]) -> Inventory:
+    """The inventory after each round was patched in."""
+    return follow_in(ALL, *rounds)[1]
+
+
+def test_those_below_follow_what_comes_and_goes_above() -> None:
+    """A folder that may be read later than its machine, and one that may no longer be read."""
+    below = [update("VirtualMachine:vm-1", name="n", parent="group-9")]
+    above = [update("Folder:group-9", name="team")]
+    assert follow(below, above).entities["vm-1"].path == "/team/n"
+    assert follow(below, above).entities["vm-1"].labels == {"folder": "team"}
+    gone = follow(below, above, [update("Folder:group-9", "leave")])
+    assert (gone.entities["vm-1"].path, gone.entities["vm-1"].labels) == ("/n", {})
+    assert gone.parents == {"vm-1": "group-9"}
+
+
+def test_who_enters_again_brings_everything_anew() -> None:
+    """What it had before and does not bring again is unset; what never entered cannot be modified."""
+    before = [update("VirtualMachine:vm-1", name="n", runtime__powerState="poweredOff", guest__hostName="h")]
+    again = follow(before, [update("VirtualMachine:vm-1", name="n", runtime__powerState="poweredOn")])
+    assert (again.facts["vm-1"].hostname, again.facts["vm-1"].power_state) == (None, "poweredOn")
+    assert follow(before, [update("VirtualMachine:vm-2", "modify", name="stranger")]).entities.keys() == {"vm-1"}
+
+
+def test_a_template_is_in_the_cluster_of_its_host() -> None:
+    """It has no resource pool (VirtualMachine.resourcePool)."""
+    cluster = update("ClusterComputeResource:c-1", name="prod")
+    host = update("HostSystem:host-1", name="esx", parent="c-1")
+    template = update("VirtualMachine:vm-1", name="n", runtime__host="host-1")
+    assert made([cluster, host, template]).entities["vm-1"].labels == {"cluster": "prod", "host": "esx"}
+
+
 def test_a_circle_of_parents_ends() -> None:
     """vCenter has none, but a broken answer must not hang us."""
     inventory = made([update("Folder:a", name="a", parent="b"), update("Folder:b", name="b", parent="a")])
@@ -319,12 +361,7 @@ GLOBS = st.sampled_from([{}, {Kind.VM: Globs(("*",), ("*/a/*",)), Kind.FOLDER: G
 def test_patched_or_made_anew_it_is_the_same(rounds: list[list[ObjectUpdate]], globs: Mapping[Kind, Globs]) -> None:
     """Whatever comes, moves, is renamed and goes: following the changes gives what a new listing would."""
     scope = Scope("f-0", Selection(globs), complete=True)
-    merged = Merged()
-    followed = Inventory()
-    for news in rounds:
-        merged = merge(Merged(merged.records), news)
-        changed = None if merged.everything else merged.changed
-        followed = finish(build(merged.records, scope, previous=followed, changed=changed))
+    merged, followed = follow_in(scope, *rounds)
     fresh = finish(build(merged.records, scope, previous=Inventory()))
     assert followed.entities == fresh.entities
     assert followed.facts == fresh.facts

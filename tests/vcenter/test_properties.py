@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyVmomi import vim
@@ -144,7 +145,7 @@ def _backing(found: Any) -> str | None:
 
 def _multipath(found: Any) -> Any:
     states = dict.fromkeys(("active", "standby", "dead", "disabled", "unknown"), 0)
-    luns = [[path.state or path.pathState for path in lun.path] for lun in found.lun]
+    luns = [[path.pathState for path in lun.path] for lun in found.lun]
     for state in (state for lun in luns for state in lun):
         states[state if state in states else "unknown"] += 1
     usable = [(len([state for state in lun if state in ("active", "standby")]), len(lun)) for lun in luns]
@@ -351,6 +352,19 @@ def test_what_the_server_refuses_or_garbles_is_missing() -> None:
         ("summary.hardware.cpuMhz", "unreadable"),
         ("runtime.inMaintenanceMode", "unreadable"),
         ("runtime.bootTime", "unreadable"),
+    }
+
+
+def test_a_certificate_is_read_in_either_form() -> None:
+    """PEM as vCenter documents it, or DER; bytes are signed on the wire."""
+    pem = re.search(rb"(?:<byte>\d+</byte>){200,}", recorded("handwritten-listing"))
+    assert pem is not None
+    text = bytes(int(byte) for byte in re.findall(rb"\d+", pem[0]))
+    der = x509.load_pem_x509_certificate(text).public_bytes(serialization.Encoding.DER)
+    signed = "".join(f"<byte>{byte - 256 if byte > 127 else byte}</byte>" for byte in der)
+    found = change("config.certificate", signed, xsi="ArrayOfByte")
+    assert read(updates("1", [obj("enter", "HostSystem:host-1", found)])).objects[0].values == {
+        "config.certificate": 1924992000.0
     }
 
 

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 from typing import Any
 
 from e2e.openstack.lab import Lab, wait
@@ -72,7 +73,9 @@ class Cloud:
         """Send as it is, without token or microversion of our own."""
         data = None if request.body is None else json.dumps(request.body).encode()
         headers = {"Accept": "application/json", "Content-Type": "application/json", **request.headers}
-        message = urllib.request.Request(self.url(request), method=request.method, headers=headers, data=data)
+        message = urllib.request.Request(  # noqa: S310 - loopback
+            self.url(request), method=request.method, headers=headers, data=data
+        )
         try:
             with self._opener.open(message, timeout=seconds) as reply:
                 return _reply(reply.status, reply.headers, reply.read())
@@ -141,7 +144,7 @@ class Cloud:
         return [self.get("compute", f"{path}/{action['request_id']}")["instanceAction"] for action in listed]
 
 
-def _reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
+def _reply(status: int, headers: Message, body: bytes) -> Reply:
     text = body.decode()
     is_json = headers.get("Content-Type", "").partition(";")[0].strip() == "application/json" and text
     return Reply(status, dict(headers.items()), json.loads(text) if is_json else text)

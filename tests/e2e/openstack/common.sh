@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # Settings and helpers of up.sh and down.sh. Source it; do not run it. Everything written lies below $LAB_STATE.
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

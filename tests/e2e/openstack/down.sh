@@ -1,6 +1,7 @@
 #!/bin/bash
 # Stops what up.sh started, by pid. --wipe also removes the data, but not the virtual environment.
 set -u
+# shellcheck source=common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 for name in nova-compute-vmware1 nova-compute-vmware2 nova-compute-fake1 nova-conductor nova-scheduler; do stop "$name" & done

@@ -1,6 +1,7 @@
 """Provokes failures in the cloud that ``up.sh`` started, and undoes them; for tests, and by hand as a command.
 
-Needs the standard library only, so it runs in the project's environment. ``README.md`` says what each failure looks like.
+Needs the standard library only, so it runs in the project's environment. ``README.md`` says what each failure looks
+like.
 """
 
 import argparse
@@ -37,7 +38,7 @@ class VM:
     power_state: str
 
 
-def wait(condition: Callable[[], T], *, what: str, seconds: float = 60, every: float = 0.3) -> T:
+def wait(condition: Callable[[], T | None], *, what: str, seconds: float = 60, every: float = 0.3) -> T:
     """The first true result of ``condition``; TimeoutError, which names ``what``, after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not (result := condition()):
@@ -56,7 +57,7 @@ class Lab:
         # loopback: neither a proxy nor a certificate to verify
         self._opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}),
-            urllib.request.HTTPSHandler(context=ssl._create_unverified_context()),
+            urllib.request.HTTPSHandler(context=ssl._create_unverified_context()),  # noqa: S323
         )
 
     @property
@@ -138,9 +139,10 @@ class Lab:
     def nova_manage(self, *arguments: str) -> str:
         """What Nova's own administration command prints."""
         conf = self.state / "conf"
-        program = [self.state / "venv/bin/nova-manage", "--config-file", conf / "nova.conf", "--config-file"]
-        done = subprocess.run([*program, conf / "nova-db.conf", *arguments], check=True, capture_output=True, text=True)
-        return done.stdout
+        program: list[str | Path] = [self.state / "venv/bin/nova-manage"]
+        for file in ("nova.conf", "nova-db.conf"):
+            program += ["--config-file", conf / file]
+        return subprocess.run([*program, *arguments], check=True, capture_output=True, text=True).stdout
 
     @contextmanager
     def cell_down(self) -> Iterator[None]:
@@ -179,7 +181,7 @@ class Lab:
         self._vcsim("task", name=name, fault=fault, count=count)
 
     def soap_status(self, status: int, *, count: int) -> None:
-        """The vCenter answers the next ``count`` calls with this HTTP status; 0 drops the connection, count 0 ends it."""
+        """The vCenter answers the next ``count`` calls with this HTTP status; status 0 drops the connection."""
         self._vcsim("http", status=status, count=count)
 
     def soap_delay(self, method: str, seconds: float) -> None:
@@ -196,7 +198,7 @@ class Lab:
 
     def _vcsim(self, path: str, **query: str | int) -> Any:
         url = f"{VCENTER}/lab/{path}?{urllib.parse.urlencode(query)}"
-        request = urllib.request.Request(url, method="POST" if query else "GET")
+        request = urllib.request.Request(url, method="POST" if query else "GET")  # noqa: S310 - loopback
         with self._opener.open(request, timeout=10) as reply:
             return json.load(reply)
 
@@ -204,7 +206,7 @@ class Lab:
 def main() -> None:
     """``lab.py COMMAND [ARGUMENT...]``."""
     lab = Lab()
-    commands: dict[str, Callable[..., object]] = {
+    commands: dict[str, Callable[..., Any]] = {
         "status": lab.status,
         "freeze": lab.freeze,
         "thaw": lab.thaw,

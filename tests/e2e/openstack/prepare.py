@@ -26,7 +26,7 @@ FLAVORS = {  # RAM in MiB, CPUs, disk in GiB
 }
 NETWORKS = ("lab-net", "lab-fail-net", "lab-slow-net")  # what their names do: ml2/lab_ml2.py
 DOMAIN = "default"
-SECONDS_UNTIL_UP = 120
+SECONDS_UNTIL_UP = 240
 
 
 def service_users(identity: Any, roles: dict[str, Any]) -> None:

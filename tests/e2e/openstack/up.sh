@@ -5,10 +5,11 @@
 #   LAB_COMPUTES="vmware1 vmware2 fake1" ./up.sh  choose the computes
 #   LAB_STATE=/some/folder ./up.sh                virtual environment, configuration, data and logs there
 set -u -o pipefail
+# shellcheck source=common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 install_packages() {
-    local need=() policy=/usr/sbin/policy-rc.d ours= rc
+    local need=() policy=/usr/sbin/policy-rc.d ours='' rc
     [ -x /usr/sbin/mariadbd ] || need+=(mariadb-server)
     [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || need+=(rabbitmq-server)
     command -v curl >/dev/null || need+=(curl)
@@ -42,7 +43,7 @@ build_vcsim() {
     fi
     [ -s "$wsdl/vimService.wsdl" ] || "$BIN/python" "$HERE/wsdl.py" "$wsdl" >"$LOG/wsdl.log" 2>&1 || die "wsdl.py (see $LOG/wsdl.log)"
     TMPDIR=$LAB_STATE/vcsim spawn vcsim "$program" -wsdl "$wsdl" -user nova@vsphere.local -password "$PASSWORD"
-    wait_for 30 vcsim http_ok https://127.0.0.1:18989/sdk/vimService.wsdl
+    wait_for 180 vcsim http_ok https://127.0.0.1:18989/sdk/vimService.wsdl
 }
 
 write_configuration() {
@@ -66,7 +67,7 @@ export OS_IDENTITY_API_VERSION=3
 RC
 }
 
-sql() { mariadb --no-defaults -uroot -S "$DB_SOCKET" "$@"; }
+sql() { mariadb --no-defaults -uroot -S "$DB_SOCKET"; }
 
 start_mariadb() {
     if [ ! -d "$LAB_STATE/mysql/mysql" ]; then
@@ -118,7 +119,7 @@ setup_nova() {
 
 setup_schemas() {
     local name job jobs=()
-    wait_for 60 mariadb sql -e 'select 1'
+    wait_for 180 mariadb mariadb-admin --no-defaults -uroot -S "$DB_SOCKET" ping
     for name in keystone placement nova_api nova_cell0 nova glance neutron; do
         echo "create database if not exists $name;"
     done | sql || die "create databases"
@@ -154,23 +155,23 @@ start_apis() {
     web glance 9292 glance.wsgi.api:application OS_GLANCE_CONFIG_DIR="$CONF"
     web neutron 9696 neutron.wsgi.api:application OS_NEUTRON_CONFIG_DIR="$CONF" OS_NEUTRON_CONFIG_FILES=neutron.conf PYTHONPATH="$HERE/ml2"
     web nova-api 8774 nova.wsgi.osapi_compute:application OS_NOVA_CONFIG_DIR="$CONF" OS_NOVA_CONFIG_FILES="api-paste.ini;nova.conf;nova-db.conf"
-    wait_for 60 keystone http_ok http://127.0.0.1:5000/v3
+    wait_for 180 keystone http_ok http://127.0.0.1:5000/v3
     once catalog "$BIN/python" "$HERE/prepare.py" catalog || die "catalogue (see $LOG/setup-catalog.log)"
 }
 
 start_workers() {
     local name
-    wait_for 60 rabbitmq port_open 5672
-    wait_for 60 placement http_ok http://127.0.0.1:8778/
+    wait_for 180 rabbitmq port_open 5672
+    wait_for 180 placement http_ok http://127.0.0.1:8778/
     for name in nova-conductor nova-scheduler; do
         spawn "$name" "$BIN/$name" --config-file "$CONF/nova.conf" --config-file "$CONF/nova-db.conf"
     done
     for name in $LAB_COMPUTES; do # a compute must not see the databases
         spawn "nova-compute-$name" "$BIN/nova-compute" --config-file "$CONF/nova.conf" --config-file "$CONF/compute-$name.conf"
     done
-    wait_for 60 glance http_ok http://127.0.0.1:9292/versions
-    wait_for 60 neutron http_ok http://127.0.0.1:9696/
-    wait_for 60 nova-api http_ok http://127.0.0.1:8774/
+    wait_for 180 glance http_ok http://127.0.0.1:9292/versions
+    wait_for 180 neutron http_ok http://127.0.0.1:9696/
+    wait_for 180 nova-api http_ok http://127.0.0.1:8774/
     once content "$BIN/python" "$HERE/prepare.py" content || die "content (see $LOG/setup-content.log)"
     # shellcheck disable=SC2086 # a list of words
     "$BIN/python" "$HERE/prepare.py" computes $LAB_COMPUTES || die "computes (see $LOG/nova-compute-*.log)"
@@ -182,6 +183,7 @@ mkdir -p "$CONF" "$LOG" "$RUN" "$LAB_STATE"/{keystone,neutron/lock,rabbit,vcsim}
 install_packages
 install_openstack
 write_configuration
+# shellcheck source=/dev/null
 . "$LAB_STATE/openrc"
 say "software ready (${SECONDS}s)"
 start_mariadb

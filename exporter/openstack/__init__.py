@@ -1,0 +1,1 @@
+"""OpenStack: session and nova talk; decode, tasks and operations understand."""
