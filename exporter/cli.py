@@ -88,16 +88,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"novacenter {product_version()}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    configured = argparse.ArgumentParser(add_help=False, parents=[_logging(level="info")])
-    configured.add_argument(
-        "--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help=f"default: {DEFAULT_CONFIG}"
-    )
-    for name, command, text in (
-        ("run", _run, "poll the configured vCenters and serve /metrics until stopped"),
-        ("once", _once, "one cycle: the exposition on stdout; exit 1 if a source failed"),
-        ("check", _check, "configuration, connection, rights and limits of each vCenter as a table"),
+    for name, command, level, text in (
+        ("run", _run, "info", "poll the configured vCenters and serve /metrics until stopped"),
+        ("once", _once, "warning", "one cycle: the exposition on stdout; exit 1 if a source failed"),
+        ("check", _check, "error", "configuration, connection, rights and limits of each vCenter as a table"),
     ):
-        made = commands.add_parser(name, parents=[configured], help=text, description=text)
+        made = commands.add_parser(name, parents=[_logging(level=level)], help=text, description=text)
+        made.add_argument(
+            "--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help=f"default: {DEFAULT_CONFIG}"
+        )
         made.set_defaults(command=command)
     _add_demo(
         commands.add_parser(

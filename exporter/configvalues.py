@@ -87,8 +87,6 @@ DEFAULT_COUNTERS: Mapping[Kind, Globs] = MappingProxyType(
         ),
         Kind.DATASTORE: Globs(
             (
-                "datastore.read.average",
-                "datastore.write.average",
                 "datastore.numberReadAveraged.average",
                 "datastore.numberWriteAveraged.average",
                 "datastore.totalReadLatency.average",
@@ -102,9 +100,6 @@ DEFAULT_COUNTERS: Mapping[Kind, Globs] = MappingProxyType(
             (
                 "cpu.usagemhz.average",
                 "mem.consumed.average",
-                "mem.active.average",
-                "mem.granted.average",
-                "mem.swapped.average",
                 "mem.vmmemctl.average",
             )
         ),

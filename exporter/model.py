@@ -30,11 +30,13 @@ VIM_TYPES: Mapping[str, Kind] = {
     "VirtualApp": Kind.VAPP,
     "Datacenter": Kind.DATACENTER,
     "Folder": Kind.FOLDER,
+    "StoragePod": Kind.FOLDER,
     "DistributedVirtualSwitch": Kind.SWITCH,
     "VmwareDistributedVirtualSwitch": Kind.SWITCH,
     "DistributedVirtualPortgroup": Kind.PORTGROUP,
 }
-"""vSphere managed object type -> kind. A standalone host's ComputeResource counts as its cluster."""
+"""vSphere managed object type -> kind. A standalone host's ComputeResource counts as its cluster; a StoragePod
+(datastore cluster) is a folder of datastores."""
 
 REALTIME_KINDS = (Kind.VM, Kind.HOST)
 """Kinds with a 20 s provider (vSphere API reference, PerfProviderSummary.currentSupported)."""

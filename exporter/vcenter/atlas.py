@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable, Iterator
 
-from exporter.model import Kind
-from exporter.vcenter.propertyspec import ALARM, KINDS
+from exporter.model import VIM_TYPES, Kind
+from exporter.vcenter.propertyspec import ALARM
 from exporter.vcenter.records import Records
 
 _ESCAPES = {"%25": "%", "%2f": "/", "%5c": "\\"}
@@ -92,7 +92,7 @@ class Atlas:
 
     def _kind(self, moid: str | None) -> Kind | None:
         record = self._records.get(moid) if moid else None
-        return KINDS.get(record.type) if record else None
+        return VIM_TYPES.get(record.type) if record else None
 
     def _place(self, moid: str | None) -> tuple[str | None, str | None]:
         """The names of the folder that ``moid`` is, and of the datacenter it is or is in."""

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from exporter.model import Entity, Kind
+from exporter.model import VIM_TYPES, Entity, Kind
 from exporter.vcenter.atlas import Atlas, upwards
 from exporter.vcenter.derive import Sight, derive
 from exporter.vcenter.facts import Facts
-from exporter.vcenter.propertyspec import KINDS
 from exporter.vcenter.records import Record, Records, custom_fields
 from exporter.vcenter.selection import Selection
 
@@ -90,7 +89,7 @@ class _Draft:
     def describe(self, moid: str) -> None:
         """Takes over what the records say of one object now."""
         record = self._records.get(moid)
-        kind = KINDS.get(record.type) if record else None
+        kind = VIM_TYPES.get(record.type) if record else None
         parent = self._atlas.parent(moid)
         if parent is None:
             self._parents.pop(moid, None)

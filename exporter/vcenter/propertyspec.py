@@ -5,20 +5,17 @@ CORE is little, and enough to start asking for performance samples; DETAILS is t
 is read with its parent. A path that changes every few seconds (quick statistics) is not asked for.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any
 
 from pyVmomi import vim, vmodl
 from pyVmomi.VmomiSupport import GuessWsdlType
 
-from exporter.model import VIM_TYPES, Kind
+from exporter.model import VIM_TYPES
 from exporter.vcenter import readers as read
 from exporter.vcenter import vmreaders as vm
 from exporter.vcenter.properties import Readers
-
-KINDS: Mapping[str, Kind] = MappingProxyType({**VIM_TYPES, "StoragePod": Kind.FOLDER})
-"""vSphere type -> kind. A StoragePod (datastore cluster) is a Folder of datastores."""
 
 CUSTOM_FIELDS = "CustomFieldsManager"
 ALARM = "Alarm"
@@ -127,11 +124,11 @@ _DETAILS: Readers = {
     },
 }
 
-CORE: Readers = MappingProxyType({name: {**_ENTITY_CORE, **_CORE.get(name, {})} for name in KINDS})
+CORE: Readers = MappingProxyType({name: {**_ENTITY_CORE, **_CORE.get(name, {})} for name in VIM_TYPES})
 """Enough for names, parents, labels and whether there are samples to ask for."""
 
 FULL: Readers = MappingProxyType(
-    {name: {**CORE[name], **_ENTITY_DETAILS, **_DETAILS.get(name, {})} for name in KINDS}
+    {name: {**CORE[name], **_ENTITY_DETAILS, **_DETAILS.get(name, {})} for name in VIM_TYPES}
     | {CUSTOM_FIELDS: {"field": read.custom_fields}}
 )
 """CORE and DETAILS, and the names of the custom attributes."""

@@ -140,6 +140,8 @@ def test_historical_rollups(model: Model) -> None:
         assert times == [NOON - 300.0 * n for n in reversed(range(288))]
         assert rows
         assert {model.counters[key].level for key, _ in rows} == {1}
+        series = Engine(model).one(node, next(iter(rows)))
+        assert rows[series.metric] == [series.values(range(int(t) // 20, int(t) // 20 + 1))[0] for t in times]
         model.stats_level = 4
         more = csv_rows(reply(model, Spec(node.moid, kind, interval=300, csv=True)))[1]
         assert set(more) >= set(rows)

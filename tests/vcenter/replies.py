@@ -220,7 +220,9 @@ STYLES = st.builds(
     xsi=st.sampled_from(["xsi", "XMLSchema-instance"]),
     local=st.booleans(),
     quote=st.sampled_from(['"', "'"]),
-    noise=st.sampled_from([("",), ("",), ("\n  ",), ("", "<!-- </returnval> -->"), ("<?x </value>?>", ""), (" ", "")]),
+    noise=st.sampled_from(
+        [("",), ("",), ("\n  ",), ("", "<!-- </returnval> -->"), ("<?x </returnval>?>", ""), (" ", "")]
+    ),
     closed=st.booleans(),
     text=st.sampled_from(["escaped", "escaped", "cdata", "numbered", "commented"]),
     unknown=st.booleans(),

@@ -6,16 +6,20 @@ from collections import Counter as Tally
 from collections.abc import Callable, Sequence
 
 import pytest
+from vcenter.inventorylab import of_kind, of_vcsim, watching
 from vcenter.perfserver import PerfServer, Rule, Spec, read, sample
+from vcenter.replies import oracle, reading
+from vcsimulator import Flavour, start
 
 from exporter.clock import Clock
 from exporter.errors import BadReply, Fault, ReplyTooLarge, SourceError, TimedOut, Unreachable
 from exporter.model import Counter, Kind
-from exporter.vcenter import plan
+from exporter.vcenter import limits, plan
 from exporter.vcenter.decode import Decoder
 from exporter.vcenter.perfxml import Block
-from exporter.vcenter.plan import Batch, Limits, Question
+from exporter.vcenter.plan import Batch, Limits, Question, Target
 from exporter.vcenter.query import HOPELESS, RETRIES, Query, Result
+from exporter.vcenter.session import Session
 
 NOW = 1_700_000_000
 CLOCK = Clock(now=lambda: NOW, monotonic=lambda: 0.0, cpu=lambda: 0.0)
@@ -213,6 +217,13 @@ async def test_what_vcenter_restricts_is_halved() -> None:
     assert (result.restricted, result.poisoned, result.error) == ({Kind.VM: 128}, {}, None)
 
 
+async def test_the_smallest_size_that_was_refused_is_reported() -> None:
+    """Whichever was refused last."""
+    small, large = batches(9, counters=4), batches(64, counters=4)
+    result, _, _ = await run([*small, *large], limited(35))
+    assert result.restricted == {Kind.VM: 36}
+
+
 async def test_a_single_entity_over_the_limit_is_asked_for_part_of_its_counters() -> None:
     """Down to what vCenter answers; each counter once."""
     result, values, server = await run(batches(1, counters=20, kind=Kind.CLUSTER), limited(6))
@@ -339,6 +350,46 @@ async def test_others_get_their_turn_while_a_long_reply_is_decoded() -> None:
     task.cancel()
     assert turns > 45
     assert result.decode_seconds == pytest.approx(0.011 * 101)
+
+
+class Recorder:
+    """A session that keeps what it hands out."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.replies: list[bytes] = []
+
+    async def post(self, body: bytes, *, operation: str) -> bytes:
+        """The reply, as Session.post gives it."""
+        self.replies.append(await self._session.post(body, operation=operation))
+        return self.replies[-1]
+
+
+@pytest.mark.external
+@pytest.mark.parametrize("flavour", ["classic", "current"])
+async def test_a_simulated_vcenter_is_read_as_pyvmomi_reads_it(flavour: Flavour) -> None:
+    """Every counter and instance of every VM and host over TLS: the bytes mean what pyVmomi says, and pass fast."""
+    decoder = Decoder()
+    with start(flavour, "-strict", "-instances", "2") as vcsim:
+        async with watching(of_vcsim(vcsim)) as watched:
+            inventory = await watched.until(lambda found: found.complete)
+            has = await limits.abilities(watched.client)
+            todo = [
+                plan.batch(
+                    Question(has.manager, kind, has.counters, instances=True, interval=20, newest=1),
+                    [Target(entity.type, entity.moid) for entity in of_kind(inventory, kind)],
+                )
+                for kind in (Kind.VM, Kind.HOST)
+            ]
+            for _ in range(3):
+                recorder, delivered, parsed = Recorder(watched.client), Delivered(), decoder.parsed
+                result = await Query(recorder, decoder, clock=Clock()).run(todo, delivered, concurrency=2)
+                assert result.outcomes == {"ok": 2}
+    assert len(delivered.values) == len(of_kind(inventory, Kind.VM)) + len(of_kind(inventory, Kind.HOST))
+    assert sum(len(block.series) for _, block in delivered.blocks) > 5000
+    seen = sorted(reading(block) for _, block in delivered.blocks)
+    assert seen == sorted(found for reply in recorder.replies for found in oracle(reply))
+    assert decoder.parsed == parsed
 
 
 async def test_what_is_gone_is_forgotten_by_the_decoder() -> None:

@@ -413,6 +413,29 @@ async def test_a_gap_that_poisons_its_request_is_given_up() -> None:
     assert (len(lab.server.requests), lab.shown(vms)) == (1, lab.right(vms))
 
 
+async def test_gaps_that_were_not_reached_stay_open() -> None:
+    """With more poison than a cycle may track down, what was not asked again is asked in the next cycle."""
+    lab, vms = Lab(), entities(Kind.VM, *range(1, 201))
+    await lab.cycle(vms)
+    bad = {f"vm-{number}" for number in range(5, 200, 5)}
+
+    def broken(specs: Sequence[Spec]) -> None:
+        if any(spec.newest is None and spec.moid in bad for spec in specs):
+            raise Fault("SystemError", "no")
+
+    lab.server.rules.append(broken)
+    report = await lab.cycle(vms, after=60)
+    poisoned, left = report.caught_up.poisoned, report.caught_up.left
+    account = report.totals[Kind.VM]
+    assert (0 < len(poisoned) < len(bad), account.missing) == (True, 2 * len(poisoned))
+    assert account.expected - account.received - account.missing == 2 * len(left)
+    lab.server.rules.clear()
+    report = await lab.cycle(vms)
+    assert {moid for moid, _, _ in lab.late} == vms.keys() - poisoned.keys()
+    account = report.totals[Kind.VM]
+    assert (account.missing, account.expected) == (2 * len(poisoned), account.received + account.missing)
+
+
 async def test_gaps_that_open_while_others_wait_are_closed_one_after_the_other() -> None:
     """No sample is asked for, or counted, twice."""
     lab, vms = Lab(), entities(Kind.VM, 1)
@@ -447,7 +470,7 @@ async def test_a_kind_that_is_no_longer_asked_for_leaves() -> None:
     """Its values, marks and requests go; the other kind is not disturbed; it may come back."""
     lab, all_of_it = Lab(question(), question(Kind.HOST)), entities() | entities(Kind.HOST)
     await lab.cycle(all_of_it)
-    lab.ask(question(), question(Kind.HOST, counters=[]))
+    lab.schedule.ask([question(), question(Kind.HOST, counters=[])])
     report = await lab.cycle(all_of_it)
     assert lab.shown(all_of_it) == lab.right(entities()) | gone(entities(Kind.HOST))
     assert (report.totals.keys(), report.planned) == ({Kind.VM}, {Kind.VM: 3})
@@ -574,15 +597,19 @@ async def test_a_reply_that_comes_twice_in_part_is_shown_once() -> None:
 
 
 async def test_a_poison_datastore_leaves_the_others_whole() -> None:
-    """It is quarantined, and asked alone when its time is over."""
-    lab, stores = Lab(question(Kind.DATASTORE, **ROLLUP), step=300), entities(Kind.DATASTORE)
-    lab.server.rules.append(poison("datastore-2"))
-    others = ["datastore-1", "datastore-3"]
+    """It is quarantined, and asked by itself when its time is over, as is every other."""
+    lab, stores = Lab(question(Kind.DATASTORE, **ROLLUP), step=300), entities(Kind.DATASTORE, 1, 2, 3, 4)
+    bad, others = ["datastore-2", "datastore-4"], ["datastore-1", "datastore-3"]
+    lab.server.rules.append(poison(*bad))
     report = await lab.cycle(stores)
-    assert (report.schedule, list(report.result.poisoned)) == ("historical", ["datastore-2"])
+    assert (report.schedule, sorted(report.result.poisoned)) == ("historical", bad)
     await lab.cycle(stores)
-    assert lab.shown(stores) == lab.right(others) | gone(["datastore-2"])
-    assert [[spec.moid for spec in read(request)] for request in lab.server.requests] == [others, ["datastore-2"]]
+    assert lab.shown(stores) == lab.right(others) | gone(bad)
+    assert [[spec.moid for spec in read(request)] for request in lab.server.requests] == [
+        others,
+        ["datastore-2"],
+        ["datastore-4"],
+    ]
     lab.server.rules.clear()
     await lab.cycle(stores)
     await lab.cycle(stores)

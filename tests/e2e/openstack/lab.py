@@ -151,24 +151,20 @@ class Lab:
         update = ("cell_v2", "update_cell", "--cell_uuid", line.split("|")[2].strip())
         self.nova_manage(*update, "--database_connection", "mysql+pymysql://root@localhost/nova?unix_socket=/nowhere")
         try:
-            self._reload("nova-api")  # it caches the cells' addresses
+            self._reload_nova_api()  # it caches the cells' addresses
             yield
         finally:
             self.nova_manage(*update)  # without addresses it takes those of the configuration
-            self._reload("nova-api")
+            self._reload_nova_api()
 
-    def _reload(self, name: str) -> None:
-        """New worker processes for a gunicorn."""
-        pid = self._pid(name)
+    def _reload_nova_api(self) -> None:
+        """New workers, up to where they answer: one that starts without its database ends the whole service."""
+        pid = self._pid("nova-api")
         children = Path(f"/proc/{pid}/task/{pid}/children")
         old = set(children.read_text(encoding="ascii").split())
         os.kill(pid, signal.SIGHUP)
-
-        def replaced() -> bool:
-            new = set(children.read_text(encoding="ascii").split())
-            return bool(new) and not new & old
-
-        wait(replaced, what=f"new workers of {name}")
+        wait(lambda: old.isdisjoint(children.read_text(encoding="ascii").split()), what="the end of nova-api's workers")
+        self._opener.open("http://127.0.0.1:8774/", timeout=60).close()
 
     # --- the vCenter -------------------------------------------------------------------------------------------------
 
