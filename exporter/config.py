@@ -84,12 +84,55 @@ class VCenter:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitRule:
+    """How many seconds an operation may take, for one project, flavor or operation; None stands for all of them."""
+
+    seconds: float
+    project: str | None = None
+    flavor: str | None = None
+    operation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """One OpenStack cloud to read. ``cloud`` names an entry of ``clouds_file`` (None: where openstacksdk looks).
+
+    Otherwise ``auth_url`` with ``username`` and ``password``, or with ``application_credential_id`` and ``secret``.
+    ``regions`` empty is the only or default one. ``limits`` are seconds by operation, ``limit_rules`` in the order of
+    the file; ``request_budget`` bounds the requests of a cycle of Nova.
+    """
+
+    name: str
+    cloud: str | None = None
+    clouds_file: Path | None = None
+    auth_url: str = ""
+    username: str = ""
+    password: Secret | None = None
+    project_name: str = ""
+    user_domain_name: str = "Default"
+    project_domain_name: str = "Default"
+    application_credential_id: str = ""
+    secret: Secret | None = None
+    regions: tuple[str, ...] = ()
+    interface: str = "public"
+    tls: Tls = Tls()
+    timeouts: Timeouts = Timeouts()
+    max_reply_bytes: int = 64 * 1024 * 1024
+    connections: int = 4
+    interval: float = 20.0
+    vcenters: tuple[str, ...] = ()
+    request_budget: int = 60
+    limits: Mapping[str, float] = field(default_factory=dict)
+    limit_rules: tuple[LimitRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration. ``state`` is a directory or a ``postgresql://`` URL."""
 
     listen: str = "127.0.0.1:9272"
     state: str = "/var/lib/novacenter"
     vcenters: tuple[VCenter, ...] = ()
-    clouds: tuple[Mapping[str, object], ...] = field(default=(), repr=False)
+    clouds: tuple[Cloud, ...] = ()
     labels: tuple[str, ...] = ()
     series_budget: int = 1_000_000

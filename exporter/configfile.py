@@ -4,20 +4,22 @@ Every error is one sentence, ``FILE:LINE: key: what is wrong; what to do``, and 
 secret may stand in the wrong place. Each ``*_KEYS`` table is the whole of what its section may hold.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from exporter import configvalues as values
-from exporter.config import Config, Globs, Secret, Timeouts, Tls, VCenter
+from exporter.config import Cloud, Config, Globs, LimitRule, Secret, Timeouts, Tls, VCenter
 from exporter.configvalues import COPYABLE_LABELS, DEFAULT_COUNTERS, DEFAULT_INSTANCES, BadValueError
-from exporter.configyaml import Field, Origin, Reader, each, parse, scalar, tree
+from exporter.configyaml import Field, Origin, Reader, each, parse, scalar
 from exporter.errors import ConfigError
 from exporter.model import Kind
 
 __all__ = ["COPYABLE_LABELS", "DEFAULT_COUNTERS", "DEFAULT_INSTANCES", "load"]
+
+Named = TypeVar("Named", VCenter, Cloud)
 
 _MAX_FILE_BYTES = 1024**2
 _MAX_SECRET_BYTES = 64 * 1024
@@ -56,11 +58,6 @@ def _read(path: Path, limit: int) -> bytes:
 def _members(keys: Mapping[str, Reader], found: Mapping[str, Field]) -> dict[str, Any]:
     """What ``found`` holds, each read by its reader in ``keys``."""
     return {key: keys[key](field) for key, field in found.items()}
-
-
-def _cloud(field: Field) -> object:
-    field.members()
-    return tree(field)
 
 
 _text = scalar(values.text)
@@ -109,12 +106,12 @@ TLS_KEYS: Mapping[str, Reader] = {
 }
 
 
-def _tls(field: Field) -> Tls:
-    found = field.section(TLS_KEYS)
+def _tls(keys: Mapping[str, Reader], field: Field) -> Tls:
+    found = field.section(keys)
     for key, other in (("client_cert", "client_key"), ("client_key", "client_cert")):
         if key in found and other not in found:
             raise found[key].error(f"needs {other} beside it; add {other}")
-    tls = Tls(**_members(TLS_KEYS, found))
+    tls = Tls(**_members(keys, found))
     for key in ("ca_file", "thumbprint"):
         if tls.insecure and key in found:
             raise found["insecure"].error(f"cannot be combined with {key}; remove insecure to verify the certificate")
@@ -150,7 +147,7 @@ VCENTER_KEYS: Mapping[str, Reader] = {
     "password_file": _password_file,
     "password_env": _password_env,
     "extension_key": _text,
-    "tls": _tls,
+    "tls": partial(_tls, TLS_KEYS),
     "timeouts": _timeouts,
     "proxy": scalar(values.proxy_url),
     "max_reply": scalar(values.size(64 * 1024, 4 * 1024**3)),
@@ -196,43 +193,169 @@ def _check_login(field: Field, found: Mapping[str, Field]) -> None:
         raise found["password_env"].error("cannot be combined with password_file; remove one of the two")
 
 
-def _vcenters(field: Field) -> tuple[VCenter, ...]:
-    read: dict[str, VCenter] = {}
-    for item in field.items():
-        vcenter = _vcenter(item)
-        if vcenter.name in read:
-            first = list(read).index(vcenter.name)
-            problem = f"is also the name of vcenters[{first}]; give each vCenter a name of its own"
-            raise item.members()["name"].error(problem)
-        read[vcenter.name] = vcenter
-    return tuple(read.values())
+# Requests to a cloud go through keystoneauth, hence urllib3, which has no place to compare a thumbprint.
+CLOUD_TLS_KEYS: Mapping[str, Reader] = {key: reader for key, reader in TLS_KEYS.items() if key != "thumbprint"}
+
+_limit = scalar(values.duration(1, 7 * 86400))
+
+RULE_KEYS: Mapping[str, Reader] = {
+    "project": _text,
+    "flavor": _text,
+    "operation": scalar(values.operation),
+    "limit": _limit,
+}
 
 
-_label = scalar(values.label)
+LIMIT_KEYS: Mapping[str, Reader] = dict.fromkeys(values.OPERATIONS, _limit)
 
 
-def _labels(field: Field) -> tuple[str, ...]:
+def _limits(field: Field) -> Mapping[str, float]:
+    return _members(LIMIT_KEYS, field.section(LIMIT_KEYS))
+
+
+def _rule(field: Field) -> LimitRule:
+    given = _members(RULE_KEYS, field.section(RULE_KEYS))
+    if "limit" not in given:
+        raise field.error("is missing; add the time that the operation may take", member="limit")
+    seconds = given.pop("limit")
+    if not given:
+        raise field.error("is for everything; add project, flavor or operation")
+    return LimitRule(seconds, **given)
+
+
+def _region(field: Field) -> tuple[str, ...]:
+    return (_text(field),)
+
+
+def _distinct(reader: Callable[[Field], str], field: Field) -> tuple[str, ...]:
     read: list[str] = []
     for item in field.items():
-        label = _label(item)
-        if label in read:
-            raise item.error(f"is there twice, first as labels[{read.index(label)}]; remove one")
-        read.append(label)
+        value = reader(item)
+        if value in read:
+            raise item.error(f"is there twice, first as {field.key.split('.')[-1]}[{read.index(value)}]; remove one")
+        read.append(value)
+    return tuple(read)
+
+
+CLOUD_KEYS: Mapping[str, Reader] = {
+    "name": scalar(values.name),
+    "cloud": _text,
+    "clouds_file": _readable,
+    "auth_url": scalar(values.auth_url),
+    "username": _text,
+    "password_file": _password_file,
+    "password_env": _password_env,
+    "project_name": _text,
+    "user_domain_name": _text,
+    "project_domain_name": _text,
+    "application_credential_id": _text,
+    "secret_file": _password_file,
+    "secret_env": _password_env,
+    "region": _region,
+    "regions": partial(_distinct, _text),
+    "interface": scalar(values.interface),
+    "tls": partial(_tls, CLOUD_TLS_KEYS),
+    "timeouts": _timeouts,
+    "max_reply": scalar(values.size(1024**2, 4 * 1024**3)),
+    "connections": scalar(values.whole(1, 32)),
+    "interval": scalar(values.duration(1, 3600)),
+    "vcenters": partial(_distinct, _text),
+    "request_budget": scalar(values.whole(5, 100_000)),
+    "limits": _limits,
+    "limit_rules": each(_rule),
+}
+
+_WAYS: Mapping[
+    str, tuple[tuple[str, ...], tuple[str, ...]]
+] = {  # to log in: what is needed, and what else belongs to it
+    "cloud": ((), ("clouds_file",)),
+    "application_credential_id": (("auth_url", "secret_file"), ("secret_env",)),
+    "username": (
+        ("auth_url", "password_file", "project_name"),
+        ("password_env", "user_domain_name", "project_domain_name"),
+    ),
+}
+_RENAMED = (
+    ("password_file", "password"),
+    ("password_env", "password"),
+    ("secret_file", "secret"),
+    ("secret_env", "secret"),
+    ("region", "regions"),
+    ("max_reply", "max_reply_bytes"),
+)
+
+
+def _cloud(field: Field) -> Cloud:
+    found = field.section(CLOUD_KEYS)
+    if "name" not in found:
+        raise field.error("is missing; add it", member="name")
+    _check_way(field, found)
+    for one, other in (("password_env", "password_file"), ("secret_env", "secret_file"), ("region", "regions")):
+        if one in found and other in found:
+            raise found[one].error(f"cannot be combined with {other}; remove one of the two")
+    given = _members(CLOUD_KEYS, found)
+    tls = given.get("tls", Tls())
+    if values.is_unencrypted(given.get("auth_url", "")) and not tls.insecure:
+        raise found["auth_url"].error("would send the password unencrypted; use https://, or accept it by tls.insecure")
+    for key, name in _RENAMED:
+        if key in given:
+            given[name] = given.pop(key)
+    return Cloud(**given)
+
+
+def _check_way(field: Field, found: Mapping[str, Field]) -> None:
+    """Exactly one way to log in, whole, and with nothing of another."""
+    way = next((way for way in _WAYS if way in found), None)
+    if way is None:
+        raise field.error("says not how to log in; add cloud, or auth_url with username or application_credential_id")
+    needed, optional = _WAYS[way]
+    foreign = {key for other, keys in _WAYS.items() for key in (other, *keys[0], *keys[1])} - {way, *needed, *optional}
+    for key in found:
+        if key in foreign:
+            raise found[key].error(f"cannot be combined with {way}; remove one of the two")
+    for key in needed:
+        instead = key.replace("_file", "_env")
+        if key not in found and instead not in found:
+            raise field.error("is missing; add it" + (f" or {instead}" if instead != key else ""), member=key)
+
+
+def _each_named(kind: str, reader: Callable[[Field], Named], field: Field) -> tuple[Named, ...]:
+    """The entries of a list, each with a name of its own."""
+    read: list[Named] = []
+    for item in field.items():
+        source = reader(item)
+        first = next((index for index, other in enumerate(read) if other.name == source.name), None)
+        if first is not None:
+            problem = f"is also the name of {field.key}[{first}]; give each {kind} a name of its own"
+            raise item.members()["name"].error(problem)
+        read.append(source)
     return tuple(read)
 
 
 CONFIG_KEYS: Mapping[str, Reader] = {
     "listen": scalar(values.listen),
     "state": _state,
-    "labels": _labels,
+    "labels": partial(_distinct, scalar(values.label)),
     "series_budget": scalar(values.whole(1, 100_000_000)),
-    "vcenters": _vcenters,
-    "clouds": each(_cloud),
+    "vcenters": partial(_each_named, "vCenter", _vcenter),
+    "clouds": partial(_each_named, "cloud", _cloud),
 }
 
 
 def _config(root: Field) -> Config:
-    config = Config(**_members(CONFIG_KEYS, root.section(CONFIG_KEYS)))
+    found = root.section(CONFIG_KEYS)
+    config = Config(**_members(CONFIG_KEYS, found))
     if not config.vcenters and not config.clouds:
         raise root.error("names no source; write at least one entry under vcenters")
+    if config.clouds:
+        _check_vcenters(found["clouds"], [vcenter.name for vcenter in config.vcenters])
     return config
+
+
+def _check_vcenters(clouds: Field, known: Sequence[str]) -> None:
+    """Each vCenter of a cloud is one of this file."""
+    for cloud in clouds.items():
+        named = cloud.members().get("vcenters")
+        for item in named.items() if named else []:
+            if _text(item) not in known:
+                raise item.error(f"is no vCenter of this file; {values.nearest(_text(item), known)}")

@@ -111,6 +111,20 @@ DEFAULT_COUNTERS: Mapping[Kind, Globs] = MappingProxyType(
 DEFAULT_INSTANCES: Mapping[Kind, bool] = MappingProxyType({kind: kind is Kind.VM for kind in DEFAULT_COUNTERS})
 """Only VMs per instance: a virtual disk's counters exist per disk only (vSphere API reference, group virtualDisk)."""
 
+OPERATIONS = tuple(
+    (
+        "attach_interface attach_share attach_volume backup crash_dump create delete detach_interface "
+        "detach_share detach_volume evacuate extend_volume live_migrate live_migrate_cancel "
+        "live_migrate_force lock migrate pause power_off power_on reboot rebuild refresh_volume rescue "
+        "reset_state resize resize_confirm resize_revert restore resume set_password shelve shelve_offload "
+        "snapshot suspend swap_volume unknown unlock unpause unrescue unshelve"
+    ).split()
+)
+"""What ``limits`` may name: the operations of ``exporter.openstack.operations``."""
+
+INTERFACES = ("public", "internal", "admin")
+"""The interfaces of an endpoint (Identity API v3, endpoints)."""
+
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SIZE = re.compile(r"([0-9]{1,12})(KiB|MiB|GiB)")
@@ -155,6 +169,8 @@ def type_name(value: object) -> str:
 def nearest(word: str, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown ``word``: the nearest known one, or all of them."""
     names = list(known)
+    if not names:
+        return "remove it"
     close = get_close_matches(word.lower().replace("-", "_"), names, n=1)
     return f"did you mean {close[0]}?" if close else f"use one of: {', '.join(names)}"
 
@@ -294,6 +310,35 @@ def vcenter_url(value: object) -> str:
         )
     if parts.path in {"", "/"} or parts.query or parts.fragment:
         raise BadValueError("must end with the path of the API; write for example https://vcenter.example/sdk")
+    return text(value)
+
+
+def auth_url(value: object) -> str:
+    """The URL of Keystone, brought to ``.../v3`` where it ends before that."""
+    parts = _url(value, "https://keystone.example/v3")
+    if parts.scheme not in {"https", "http"} or parts.query or parts.fragment:
+        raise BadValueError("is not the URL of Keystone; write for example https://keystone.example/v3")
+    bare = text(value).rstrip("/")
+    return bare if parts.path.rstrip("/").endswith("/v3") else f"{bare}/v3"
+
+
+def is_unencrypted(url: str) -> bool:
+    """Whether what is sent to ``url`` leaves this machine in the clear."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
+
+
+def interface(value: object) -> str:
+    """One of ``INTERFACES``."""
+    if text(value) not in INTERFACES:
+        raise BadValueError(f"is not an interface; {nearest(text(value), INTERFACES)}")
+    return text(value)
+
+
+def operation(value: object) -> str:
+    """One of ``OPERATIONS``."""
+    if text(value) not in OPERATIONS:
+        raise BadValueError(f"is not an operation; {nearest(text(value), OPERATIONS)}")
     return text(value)
 
 

@@ -167,12 +167,3 @@ def scalar(parse: Callable[[object], Out]) -> Callable[[Field], Out]:
 def each(reader: Reader) -> Reader:
     """A reader of a list whose entries ``reader`` reads."""
     return lambda field: tuple(reader(item) for item in field.items())
-
-
-def tree(field: Field) -> object:
-    """A value of any shape as dicts, lists and scalars."""
-    if isinstance(field.node, yaml.MappingNode):
-        return {key: tree(member) for key, member in field.members().items()}
-    if isinstance(field.node, yaml.SequenceNode):
-        return [tree(item) for item in field.items()]
-    return field.value

@@ -28,7 +28,7 @@ vcenters:
     username: user
     password_env: DEMO_PASSWORD
     tls: {{thumbprint: "{thumbprint}"}}
-labels: [cluster, host]
+labels: [cluster]
 clouds: []
 """
 
