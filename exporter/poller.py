@@ -247,6 +247,7 @@ class Poller:
         for schedule in (realtime, historical):
             for kind, marks in schedule.marks.items():
                 marks.restore(self._saved.get(kind.value, {}))
+        self._saved = {}
 
     def _questions(self, abilities: Abilities, kinds: Iterable[Kind], *, store: Store) -> list[Question]:
         questions = []

@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     names = options.only.split(",")
     if unknown := set(names) - set(PARTS):
-        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     parts = _run(names, quick=options.quick)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(_document(parts, quick=options.quick), indent=1)
