@@ -148,13 +148,14 @@ async def test_reload_touches_only_what_changed(tmp_path: Path) -> None:
             agent.config = replace(config, vcenters=(stays, comes))
             await agent.app.reload()
             await agent.cycled("comes")
-            page = (await agent.get("/metrics"))[1]
+            async with asyncio.timeout(5):  # a page is made at most every half second
+                while 'vcenter="goes"' in (await agent.get("/metrics"))[1]:
+                    pass
 
             assert kept.faults.calls["Login"] == 1
             assert agent.value("novacenter_config_last_reload_successful") == 1
             assert agent.value("vsphere_up", vcenter="comes") == 1
             assert agent.value("vsphere_up", vcenter="goes") is None
-            assert 'vcenter="goes"' not in page
 
 
 async def test_a_bad_reload_changes_nothing(tmp_path: Path) -> None:
