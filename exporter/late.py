@@ -36,30 +36,36 @@ class Late:
         self._keep = keep
         self._most = most
         self._kept: deque[tuple[float, LateSeries]] = deque()
+        self._families: dict[str, Family] = {}
+        self._index: dict[str, dict[bytes, deque[LateSeries]]] = {}
         self._count = 0
 
     def add(self, series: LateSeries) -> None:
         """Offers a series' late samples from now on."""
         self._kept.append((self._clock.monotonic(), series))
+        self._families[series.family.name] = series.family
+        self._index.setdefault(series.family.name, {}).setdefault(series.before, deque()).append(series)
         self._count += len(series.times)
         self._trim()
 
     def page(self) -> Iterator[bytes]:
-        """The OpenMetrics page: each family once, the samples of a series together and in order of time."""
+        """The OpenMetrics page in small steps: each family once, the samples of a series together, in order of time."""
         self._trim()
-        families: dict[str, Family] = {}
-        found: dict[str, dict[bytes, dict[int, bytes]]] = {}
-        for _, series in self._kept:
-            families.setdefault(series.family.name, series.family)
-            samples = found.setdefault(series.family.name, {}).setdefault(series.before, {})
-            samples.update(zip(series.times, series.values, strict=True))
-        for name in sorted(families):
-            yield header(families[name], Format.OPENMETRICS)
-            for before, samples in found[name].items():
+        for name in sorted(self._index):
+            found = list(self._index.get(name, {}).items())
+            if found:
+                yield header(self._families[name], Format.OPENMETRICS)
+            for before, parts in found:
+                samples = {time: value for part in parts for time, value in zip(part.times, part.values, strict=True)}
                 yield b"".join([b"%s%s %d\n" % (before, samples[time], time) for time in sorted(samples)])
         yield b"# EOF\n"
 
     def _trim(self) -> None:
         horizon = self._clock.monotonic() - self._keep
         while self._kept and (self._kept[0][0] < horizon or self._count > self._most):
-            self._count -= len(self._kept.popleft()[1].times)
+            series = self._kept.popleft()[1]
+            self._count -= len(series.times)
+            family = self._index[series.family.name]
+            family[series.before].popleft()
+            if not family[series.before]:
+                del family[series.before]
