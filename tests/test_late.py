@@ -80,4 +80,4 @@ def test_never_more_than_fit(added: list[tuple[str, list[int]]]) -> None:
     assert len(samples) <= 60
     if added:
         vm, times = added[-1]
-        assert {(vm, time) for time in times} <= {(one.labels["vm"], int(one.timestamp or 0)) for one in samples}
+        assert {(vm, time) for time in times} <= {(one.labels["vm"], int(float(one.timestamp or 0))) for one in samples}
