@@ -4,7 +4,7 @@ A sample is one interval of one entity, with all its counters. Times are epoch s
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from exporter.model import Completeness
@@ -34,7 +34,12 @@ class Marks:
         self._refill = refill
         self._marks: dict[str, int] = {}
         self._gaps: dict[str, list[Window]] = {}
-        self.totals = Completeness()
+        self._expected = self._received = self._late = self._missing = 0
+
+    @property
+    def totals(self) -> Completeness:
+        """The running totals."""
+        return Completeness(self._expected, self._received, self._late, self._missing)
 
     def mark(self, moid: str) -> int | None:
         """The time of the newest sample seen of an entity."""
@@ -50,18 +55,23 @@ class Marks:
         if not times or (mark is not None and times[-1] <= mark):
             return False
         self._marks[moid] = times[-1]
+        if mark is not None and len(times) == 1 and times[0] - mark == self._interval:
+            # The steady case, once per entity and cycle.
+            self._expected += 1
+            self._received += 1
+            return True
+        return self._take_irregular(moid, times, mark)
+
+    def _take_irregular(self, moid: str, times: tuple[int, ...], mark: int | None) -> bool:
         fresh = times if mark is None else [time for time in times if time > mark]
         holes = max(0, self._intervals(fresh[-1] - fresh[0]) + 1 - len(fresh))
         skipped = 0 if mark is None else max(0, self._intervals(fresh[0] - mark) - 1)
-        totals = self.totals
-        self.totals = replace(
-            totals, expected=totals.expected + len(fresh) + holes + skipped, received=totals.received + len(fresh)
-        )
+        self._expected += len(fresh) + holes + skipped
+        self._received += len(fresh)
         if mark is not None and skipped and self._refill:
             self._gaps.setdefault(moid, []).append(Window(mark, fresh[0] - self._interval))
             skipped = 0
-        if holes + skipped:
-            self._give_up(holes + skipped)
+        self._missing += holes + skipped
         return True
 
     def gaps(self, now: int) -> Iterator[tuple[str, Window]]:
@@ -77,7 +87,7 @@ class Marks:
         for window in self._gaps.pop(moid):
             owed = self._intervals(window.end - window.start)
             lost = min(owed, max(0, (horizon - window.start) // self._interval))
-            self._give_up(lost)
+            self._missing += lost
             if lost < owed:
                 kept.append(Window(window.start + lost * self._interval, window.end))
         if kept:
@@ -93,9 +103,9 @@ class Marks:
             del self._gaps[moid]
         owed = self._intervals(window.end - window.start)
         got = min(owed, len({time for time in times if window.start < time <= window.end}))
-        totals = self.totals
-        self.totals = replace(totals, received=totals.received + got, late=totals.late + got)
-        self._give_up(owed - got)
+        self._received += got
+        self._late += got
+        self._missing += owed - got
         return got
 
     def forget(self, moids: Iterable[str]) -> None:
@@ -103,7 +113,7 @@ class Marks:
         for moid in moids:
             self._marks.pop(moid, None)
             for gap in self._gaps.pop(moid, ()):
-                self._give_up(self._intervals(gap.end - gap.start))
+                self._missing += self._intervals(gap.end - gap.start)
 
     def known(self) -> tuple[str, ...]:
         """Entities of which a sample has been seen."""
@@ -125,9 +135,6 @@ class Marks:
     def _intervals(self, seconds: int) -> int:
         # Halves go up: then n intervals more are n more, which round() does not promise.
         return (2 * seconds + self._interval) // (2 * self._interval)
-
-    def _give_up(self, count: int) -> None:
-        self.totals = replace(self.totals, missing=self.totals.missing + count)
 
 
 class Times:
