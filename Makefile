@@ -14,7 +14,7 @@ EXTERNALS := .build/vcsim-classic .build/vcsim-current .build/prometheus .build/
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(VENV)/.product ## run the whole agent against the embedded simulator; Ctrl-C ends it (ARGS="--for 60s")
@@ -37,6 +37,19 @@ check: $(VENV)/.dev .build/prometheus ## linters, types, import contracts, spell
 	$(BIN)/codespell
 	tools/check-expositions.sh tests/golden
 	$(BIN)/python tools/write_docs.py --check
+
+.PHONY: openstack-up
+openstack-up: | $(VENV)/bin/python ## start a real OpenStack on loopback (root, Debian 12)
+	tests/e2e/openstack/up.sh
+
+.PHONY: openstack-down
+openstack-down: ## stop it (ARGS=--wipe forgets its data)
+	tests/e2e/openstack/down.sh $(ARGS)
+
+.PHONY: test-openstack
+test-openstack: $(VENV)/.dev openstack-up ## run the tests against it, then stop it
+	NOVACENTER_REQUIRE_OPENSTACK=1 $(BIN)/python -m pytest tests/e2e/openstack $(ARGS); \
+	result=$$?; tests/e2e/openstack/down.sh; exit $$result
 
 .PHONY: fix
 fix: $(VENV)/.dev ## repair what linters and formatter can repair
@@ -61,6 +74,7 @@ image: ## build the container image novacenter
 
 .PHONY: clean
 clean: ## remove everything that was built or installed here
+	if [ -d .build/openstack ]; then tests/e2e/openstack/down.sh; fi
 	rm -rf .build $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find exporter sla simulator tests tools -name __pycache__ -prune -exec rm -rf {} +
 
