@@ -46,7 +46,8 @@ class Scale(dict[bytes, bytes]):
 
 def number(value: float) -> bytes:
     """A float as client_python writes it."""
-    return _go(value).encode()
+    # Below a million Go writes no exponent, so that Python's own word is right (client_python, floatToGoString).
+    return (repr(float(value)) if -1e6 < value < 1e6 else _go(value)).encode()
 
 
 def label_pairs(labels: Iterable[tuple[str, str]]) -> str:

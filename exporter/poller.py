@@ -95,6 +95,7 @@ class Poller:
         self.last_success: float | None = None
         self._errors: dict[str, SourceError] = {}
         self.since: float | None = None
+        self._scales: dict[tuple[int, int], Scale] = {}
         self._shown = True
         self._said: set[str] = set()
         self._telemetry.up.labels(self.name).set(0)
@@ -256,7 +257,7 @@ class Poller:
             self.missing[kind] = selected.missing
             self._telemetry.counters_found.labels(self.name, kind.value).set(len(selected.counters))
             self._telemetry.counters_missing.labels(self.name, kind.value).set(len(selected.missing))
-            store.define(kind, {counter.id: _column(kind, counter) for counter in selected.counters})
+            store.define(kind, {counter.id: self._column(kind, counter) for counter in selected.counters})
             realtime = kind in REALTIME_KINDS
             questions.append(
                 Question(
@@ -289,6 +290,11 @@ class Poller:
     def _expiry(self, edge: str, certificate: tls.Certificate) -> None:
         self.certificates[edge] = certificate.not_after
         self._telemetry.certificate.labels(self.name, edge).set(certificate.not_after)
+
+    def _column(self, kind: Kind, counter: Counter) -> tuple[Family, Scale]:
+        unit = counters.unit_of(counter.unit)
+        scale = self._scales.setdefault((unit.multiply, unit.divide), Scale(unit.multiply, unit.divide))
+        return counters.family(kind, counter), scale
 
     def _take_late(self, entity: Entity, block: Block, times: tuple[int, ...]) -> None:
         self._world.late(self.name, self.late(entity, block, times))
@@ -373,8 +379,3 @@ class Poller:
         telemetry.received.labels(self.name).inc(received)
         if method in {"Login", "LoginExtensionByCertificate"}:
             telemetry.logins.labels(self.name, outcome).inc()
-
-
-def _column(kind: Kind, counter: Counter) -> tuple[Family, Scale]:
-    unit = counters.unit_of(counter.unit)
-    return counters.family(kind, counter), Scale(unit.multiply, unit.divide)

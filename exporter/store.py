@@ -4,8 +4,10 @@ A column is one metric family; a slot in it is one series. An entity keeps its s
 cycle writes values and nothing else; a change in the inventory patches the slots of the entities concerned.
 """
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from exporter.exposition import Scale, escape
 from exporter.late import LateSeries
@@ -18,18 +20,17 @@ _MOST_LAYOUTS = 50_000
 
 
 class Column:
-    """The series of one family: texts as vCenter sent them, and the rendered text before each.
+    """The series of one family, as the page under construction.
 
-    ``values[i]`` is the integer text of slot ``i``, empty where there is none. ``parts`` is the page under
-    construction: text before slot 0, value 0, text before slot 1, ...
+    ``parts`` is text before line 0's value, that value with its line feed, text before line 1's value, ... A slot is
+    the index of a value in it; the value is empty where there is none.
     """
 
-    __slots__ = ("family", "free", "hidden", "parts", "scale", "values")
+    __slots__ = ("family", "free", "hidden", "parts", "scale")
 
     def __init__(self, family: Family, scale: Scale) -> None:
         self.family = family
         self.scale = scale
-        self.values: list[bytes] = []
         self.parts: list[bytes] = []
         self.hidden: dict[int, bytes] = {}
         self.free: list[int] = []
@@ -37,46 +38,51 @@ class Column:
     @property
     def series(self) -> int:
         """How many series the column would show now."""
-        return len(self.values) - len(self.free) - sum(not self.values[index] for index in self.hidden)
+        return len(self.parts) // 2 - len(self.free) - sum(not self.parts[slot] for slot in self.hidden)
 
     def open(self, before: bytes) -> int:
         """Takes a slot for a series whose line starts with ``before``."""
         if self.free:
-            index = self.free.pop()
-            self.parts[2 * index] = before
-            return index
-        self.values.append(b"")
+            slot = self.free.pop()
+            self.parts[slot - 1] = before
+            return slot
         self.parts += (before, b"")
-        return len(self.values) - 1
+        return len(self.parts) - 1
 
-    def close(self, index: int) -> None:
+    def close(self, slot: int) -> None:
         """Gives a slot back."""
-        self.hidden.pop(index, None)
-        self.values[index] = self.parts[2 * index] = b""
-        self.free.append(index)
+        self.hidden.pop(slot, None)
+        self.parts[slot - 1] = self.parts[slot] = b""
+        self.free.append(slot)
 
-    def hide(self, index: int) -> None:
+    def hide(self, slot: int) -> None:
         """Leaves the series out of the page until a value comes."""
-        self.values[index] = b""
-        if index not in self.hidden:
-            self.hidden[index] = self.parts[2 * index]
-            self.parts[2 * index] = b""
+        self.parts[slot] = b""
+        if slot not in self.hidden:
+            self.hidden[slot] = self.parts[slot - 1]
+            self.parts[slot - 1] = b""
 
     def render(self) -> bytes:
         """The lines of the column."""
-        for index in [index for index in self.hidden if self.values[index]]:
-            self.parts[2 * index] = self.hidden.pop(index)
-        self.parts[1::2] = map(self.scale.__getitem__, self.values)
+        for slot in [slot for slot in self.hidden if self.parts[slot]]:
+            self.parts[slot - 1] = self.hidden.pop(slot)
         return b"".join(self.parts)
+
+
+class _Layout(NamedTuple):
+    """Where the values of a series tuple go: a column each, its parts, and its scale."""
+
+    series: Samples
+    columns: tuple[Column, ...]
+    parts: tuple[list[bytes], ...]
+    scales: tuple[Scale, ...]
 
 
 @dataclass(slots=True)
 class _Entry:
     entity: Entity
-    series: Samples
-    columns: tuple[Column, ...]
-    targets: tuple[list[bytes], ...]
-    slots: list[int]
+    layout: _Layout
+    slots: "array[int]"
 
 
 class Store:
@@ -87,7 +93,7 @@ class Store:
         self._copied = copied
         self._columns: dict[Kind, dict[int, Column]] = {}
         self._entries: dict[str, _Entry] = {}
-        self._layouts: dict[tuple[Kind, int], tuple[Samples, tuple[Column, ...], tuple[list[bytes], ...]]] = {}
+        self._layouts: dict[tuple[Kind, int], _Layout] = {}
         self._unasked = Column(Family("", "gauge", ""), Scale())
         self._unasked.open(b"")
 
@@ -111,16 +117,18 @@ class Store:
         that each value is one integer, not negative.
         """
         entry = self._entries.get(entity.moid)
-        if entry is None or entry.series is not series or entry.entity is not entity:
+        if entry is None or entry.layout.series is not series or entry.entity is not entity:
             entry = self._place(entity, series)
+        layout = entry.layout
         if plain:
-            for target, slot, value in zip(entry.targets, entry.slots, values, strict=True):
-                target[slot] = value
+            # The scaled texts are few and shared; vCenter's own would be as many as there are series.
+            for parts, slot, scale, value in zip(layout.parts, entry.slots, layout.scales, values, strict=True):
+                parts[slot] = scale[value]
             return
-        for column, slot, value in zip(entry.columns, entry.slots, values, strict=True):
+        for column, slot, value in zip(layout.columns, entry.slots, values, strict=True):
             text = newest(value)
             if text:
-                column.values[slot] = text
+                column.parts[slot] = column.scale[text]
             elif column is not self._unasked:
                 column.hide(slot)
 
@@ -142,19 +150,19 @@ class Store:
     def value(self, moid: str, counter: int) -> float | None:
         """The newest aggregate sample of an entity in base units, or None."""
         entry = self._entries.get(moid)
-        if entry is None or (counter, "") not in entry.series:
+        if entry is None or (counter, "") not in entry.layout.series:
             return None
-        index = entry.series.index((counter, ""))
-        column = entry.columns[index]
-        text = column.values[entry.slots[index]]
-        return float(column.scale[text]) if text and column is not self._unasked else None
+        index = entry.layout.series.index((counter, ""))
+        column = entry.layout.columns[index]
+        text = column.parts[entry.slots[index]]
+        return float(text) if text and column is not self._unasked else None
 
     def late(
         self, entity: Entity, *, series: Samples, values: list[bytes], times: tuple[int, ...]
     ) -> Iterator[LateSeries]:
         """Samples that are not the newest, as series with their times; -1 is left out."""
         opener = self._opener(entity)
-        columns, _ = self._layout(entity.kind, series)
+        columns = self._layout(entity.kind, series).columns
         for (_, instance), column, text in zip(series, columns, values, strict=True):
             pairs = [
                 (column.scale[value].rstrip(), time)
@@ -166,26 +174,26 @@ class Store:
                 yield LateSeries(column.family, self._before(column, opener, instance), texts, stamps)
 
     def _place(self, entity: Entity, series: Samples) -> _Entry:
-        columns, targets = self._layout(entity.kind, series)
+        layout = self._layout(entity.kind, series)
         old = self._entries.pop(entity.moid, None)
         kept: dict[tuple[int, str], tuple[Column, int]] = {}
         if old is not None:
             if self._same_labels(old.entity, entity):
-                owned = zip(old.series, zip(old.columns, old.slots, strict=True), strict=True)
+                owned = zip(old.layout.series, zip(old.layout.columns, old.slots, strict=True), strict=True)
                 kept = {key: slot for key, slot in owned if slot[0] is not self._unasked}
             else:
                 self._close(old)
         opener = self._opener(entity)
-        slots = []
-        for key, column in zip(series, columns, strict=True):
+        slots = array("L")
+        for key, column in zip(series, layout.columns, strict=True):
             before = kept.pop(key, None)
             slots.append(before[1] if before else self._open(column, opener, key[1]))
         for column, slot in kept.values():
             column.close(slot)
-        entry = self._entries[entity.moid] = _Entry(entity, series, columns, targets, slots)
+        entry = self._entries[entity.moid] = _Entry(entity, layout, slots)
         return entry
 
-    def _layout(self, kind: Kind, series: Samples) -> tuple[tuple[Column, ...], tuple[list[bytes], ...]]:
+    def _layout(self, kind: Kind, series: Samples) -> _Layout:
         """The columns of a series tuple; the many entities that share one share the layout.
 
         A series that comes twice has one slot, its first: a page may not show it twice.
@@ -200,9 +208,10 @@ class Store:
             )
             if len(self._layouts) >= _MOST_LAYOUTS:
                 self._layouts.clear()
-            # The series tuple is kept in the value, so that its id stays taken.
-            known = self._layouts[kind, id(series)] = (series, columns, tuple(column.values for column in columns))
-        return known[1], known[2]
+            parts, scales = tuple(column.parts for column in columns), tuple(column.scale for column in columns)
+            # The series tuple is kept in the layout, so that its id stays taken.
+            known = self._layouts[kind, id(series)] = _Layout(series, columns, parts, scales)
+        return known
 
     def _open(self, column: Column, opener: tuple[str, str], instance: str) -> int:
         if column is self._unasked:
@@ -228,20 +237,22 @@ class Store:
     def _relabel(self, entry: _Entry, entity: Entity) -> None:
         if not self._same_labels(entry.entity, entity):
             opener = self._opener(entity)
-            for index, (column, (_, instance)) in enumerate(zip(entry.columns, entry.series, strict=True)):
+            for index, (column, (_, instance)) in enumerate(
+                zip(entry.layout.columns, entry.layout.series, strict=True)
+            ):
                 if column is self._unasked:
                     continue
-                value = column.values[entry.slots[index]]
+                value = column.parts[entry.slots[index]]
                 column.close(entry.slots[index])
                 entry.slots[index] = slot = self._open(column, opener, instance)
                 if value:
-                    column.values[slot] = value
+                    column.parts[slot] = value
                 else:
                     column.hide(slot)
         entry.entity = entity
 
     def _close(self, entry: _Entry) -> None:
-        for column, slot in zip(entry.columns, entry.slots, strict=True):
+        for column, slot in zip(entry.layout.columns, entry.slots, strict=True):
             self._give_back(column, slot)
 
     def _give_back(self, column: Column, slot: int) -> None:
