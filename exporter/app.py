@@ -73,6 +73,8 @@ class App:
     async def run(self, stop: asyncio.Event, *, started: Callable[[str], None] = lambda _: None) -> None:
         """Runs until ``stop`` is set; ``started`` is told the address that is listened on. Raises ConfigError."""
         self._took_over()
+        if self.config.clouds:
+            _log.warning("clouds: read and checked, but not collected yet; this version reads vCenters alone")
         web = application(self._publisher, status=self.status, ready=self.ready, late=self._late.page)
         server = await serve(web, self.config.listen)
         started(server.url)

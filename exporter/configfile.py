@@ -196,7 +196,7 @@ def _check_login(field: Field, found: Mapping[str, Field]) -> None:
 # Requests to a cloud go through keystoneauth, hence urllib3, which has no place to compare a thumbprint.
 CLOUD_TLS_KEYS: Mapping[str, Reader] = {key: reader for key, reader in TLS_KEYS.items() if key != "thumbprint"}
 
-_limit = scalar(values.duration(1, 7 * 86400))
+_limit = scalar(values.duration(1, 168 * 3600))
 
 RULE_KEYS: Mapping[str, Reader] = {
     "project": _text,

@@ -111,15 +111,14 @@ DEFAULT_COUNTERS: Mapping[Kind, Globs] = MappingProxyType(
 DEFAULT_INSTANCES: Mapping[Kind, bool] = MappingProxyType({kind: kind is Kind.VM for kind in DEFAULT_COUNTERS})
 """Only VMs per instance: a virtual disk's counters exist per disk only (vSphere API reference, group virtualDisk)."""
 
-OPERATIONS = tuple(
-    (
-        "attach_interface attach_share attach_volume backup crash_dump create delete detach_interface "
-        "detach_share detach_volume evacuate extend_volume live_migrate live_migrate_cancel "
-        "live_migrate_force lock migrate pause power_off power_on reboot rebuild refresh_volume rescue "
-        "reset_state resize resize_confirm resize_revert restore resume set_password shelve shelve_offload "
-        "snapshot suspend swap_volume unknown unlock unpause unrescue unshelve"
-    ).split()
-)
+OPERATIONS = (
+    "attach_interface", "attach_share", "attach_volume", "backup", "crash_dump", "create", "delete",
+    "detach_interface", "detach_share", "detach_volume", "evacuate", "extend_volume", "live_migrate",
+    "live_migrate_cancel", "live_migrate_force", "lock", "migrate", "pause", "power_off", "power_on", "reboot",
+    "rebuild", "refresh_volume", "rescue", "reset_state", "resize", "resize_confirm", "resize_revert", "restore",
+    "resume", "set_password", "shelve", "shelve_offload", "snapshot", "suspend", "swap_volume", "unknown", "unlock",
+    "unpause", "unrescue", "unshelve",
+)  # fmt: skip
 """What ``limits`` may name: the operations of ``exporter.openstack.operations``."""
 
 INTERFACES = ("public", "internal", "admin")

@@ -9,21 +9,25 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exporter.config import Config, Globs, Secret, Timeouts, Tls, VCenter
+from exporter.config import Cloud, Config, Globs, LimitRule, Secret, Timeouts, Tls, VCenter
 from exporter.configfile import (
+    CLOUD_KEYS,
+    CLOUD_TLS_KEYS,
     CONFIG_KEYS,
     COPYABLE_LABELS,
     DEFAULT_COUNTERS,
     DEFAULT_INSTANCES,
     GLOB_KEYS,
+    RULE_KEYS,
     TIMEOUT_KEYS,
     TLS_KEYS,
     VCENTER_KEYS,
     load,
 )
-from exporter.configvalues import DatabaseUrl
+from exporter.configvalues import OPERATIONS, DatabaseUrl
 from exporter.errors import ConfigError
 from exporter.model import HISTORICAL_KINDS, REALTIME_KINDS, Kind
+from exporter.openstack import operations
 
 ROOT = Path(__file__).parent.parent
 FIXTURES = Path(__file__).parent / "fixtures" / "config"
@@ -115,13 +119,51 @@ GOOD = {
     ),
     "clouds_only": Config(
         clouds=(
-            {
-                "name": "c1",
-                "auth": {"url": "https://keystone.example/v3", "domain": "Default"},
-                "regions": ["one", 2, 2.5, True, None, "2024-01-01"],
-            },
-            {},
+            Cloud(name="c1", cloud="production", clouds_file=Path("clouds.yaml"), regions=("one", "two")),
+            Cloud(
+                name="c2",
+                auth_url="https://keystone.example:5000/v3",
+                username="monitor",
+                password=SECRET,
+                project_name="admin",
+                user_domain_name="users",
+                project_domain_name="projects",
+                regions=("RegionOne",),
+                interface="internal",
+                tls=Tls(ca_file=Path("ca.pem"), client_cert=Path("client.pem"), client_key=Path("client.key")),
+                timeouts=Timeouts(connect=2.0, read=20.0, total=40.0),
+                max_reply_bytes=16 * 1024**2,
+                connections=8,
+                interval=30.0,
+                request_budget=100,
+                limits={"create": 1200.0, "power_on": 90.0},
+                limit_rules=(
+                    LimitRule(7200.0, project="0123456789abcdef" * 2, flavor="big", operation="create"),
+                    LimitRule(300.0, operation="delete"),
+                ),
+            ),
+            Cloud(
+                name="c3",
+                auth_url="http://127.0.0.1:5000/identity/v3",
+                application_credential_id="21dced0fd20347869b93710d2b98aae0",
+                secret=SECRET,
+            ),
+            Cloud(
+                name="c4",
+                auth_url="http://keystone.example/v3",
+                username="monitor",
+                password=SECRET,
+                project_name="admin",
+                tls=Tls(insecure=True),
+            ),
         )
+    ),
+    "cloud_and_vcenters": Config(
+        vcenters=tuple(
+            VCenter(name=name, url=f"https://{name}.example/sdk", username="user", password=SECRET, **PERFORMANCE)
+            for name in ("vc1", "vc2")
+        ),
+        clouds=(Cloud(name="c1", cloud="production", vcenters=("vc2", "vc1")),),
     ),
 }
 
@@ -307,8 +349,7 @@ def test_edge_of_what_a_vcenter_accepts(tmp_path: Path, key: str, accepted: obje
         ("series_budget", 1, True),
         ("series_budget", 100_000_000, 100_000_001),
         ("labels", list(COPYABLE_LABELS), ["vm"]),
-        ("clouds", [{"a" * 64: 1}], [{"a" * 65: 1}]),
-        ("clouds", [{"a": [[[[[[[[[[[[0]]]]]]]]]]]]}], [{"a": [[[[[[[[[[[[[0]]]]]]]]]]]]]}]),
+        ("clouds", [], [{}]),
     ],
 )
 def test_edge_of_what_the_file_accepts(tmp_path: Path, key: str, accepted: object, refused: object) -> None:
@@ -318,8 +359,61 @@ def test_edge_of_what_the_file_accepts(tmp_path: Path, key: str, accepted: objec
     load(path, environ={"A": "x"})
     path.write_text(document(password_env="A") + yaml.safe_dump({key: refused}))
 
-    with pytest.raises(ConfigError, match=rf"^{path}:\d+: ({key}|is nested too deeply)"):
+    with pytest.raises(ConfigError, match=rf"^{path}:\d+: {key}"):
         load(path, environ={"A": "x"})
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        (f"{'a' * 64}: 1", f"{'a' * 64}: unknown key; use one of: {', '.join(CONFIG_KEYS)}"),
+        (f"{'a' * 65}: 1", "has a key that is not a plain word; remove it"),
+        (f"listen: {'[' * 14}0{']' * 14}", "listen: must be text, but is a list; write text"),
+        (f"listen: {'[' * 15}0{']' * 15}", "is nested too deeply; compare the indentation with the documentation"),
+    ],
+)
+def test_edge_of_what_yaml_is_accepted(tmp_path: Path, written: str, problem: str) -> None:
+    """The longest key and the deepest nesting that are read, and one beyond."""
+    path = tmp_path / "novacenter.yml"
+    path.write_text(written)
+
+    with pytest.raises(ConfigError) as raised:
+        load(path, environ={})
+    assert str(raised.value).startswith(f"{path}:1: {problem}")
+
+
+@pytest.mark.parametrize(
+    ("key", "accepted", "refused"),
+    [
+        ("name", "a" * 63, "a" * 64),
+        ("interval", 1, "999ms"),
+        ("interval", "1h", 3601),
+        ("connections", 32, 33),
+        ("request_budget", 5, 4),
+        ("max_reply", "1MiB", "1023KiB"),
+        ("region", "one", ""),
+        ("regions", ["one", "two"], ["one", 2]),
+        ("interface", "admin", "publicURL"),
+        ("vcenters", [], ["vc2"]),
+        ("limits", {"create": "168h"}, {"create": "169h"}),
+        ("limits", dict.fromkeys(OPERATIONS, 1), {"create": 0}),
+        ("limit_rules", [{"flavor": "m1.small", "limit": 1}], [{"flavour": "m1.small", "limit": 1}]),
+    ],
+)
+def test_edge_of_what_a_cloud_accepts(tmp_path: Path, key: str, accepted: object, refused: object) -> None:
+    """The last value that is accepted, and one beside it that is not."""
+    path = tmp_path / "novacenter.yml"
+    path.write_text(yaml.safe_dump({"clouds": [{"name": "c1", "cloud": "envvars", key: accepted}]}))
+    load(path, environ={})
+    path.write_text(yaml.safe_dump({"clouds": [{"name": "c1", "cloud": "envvars", key: refused}]}))
+
+    with pytest.raises(ConfigError, match=rf"^{path}:\d+: clouds\[0\]\.{key}"):
+        load(path, environ={})
+
+
+def test_limits_are_for_the_operations_that_there_are() -> None:
+    """What ``limits`` may name is what the table of operations has a default for."""
+    assert sorted(OPERATIONS) == sorted(operations.LIMITS)
 
 
 def test_host_and_vm_have_counters() -> None:
@@ -341,7 +435,8 @@ def said(path: Path, environ: dict[str, str]) -> str:
     except ConfigError as error:
         return "".join(traceback.format_exception(error)) + repr(error)
     vcenters = [*config.vcenters, *(vcenter.password for vcenter in config.vcenters)]
-    return f"{config} {config!r} {config.state} {config.state!r} {vcenters}"
+    clouds = [(cloud, cloud.password, cloud.secret) for cloud in config.clouds]
+    return f"{config} {config!r} {config.state} {config.state!r} {vcenters} {clouds}"
 
 
 # Letters that no message contains, and the characters that URLs and YAML treat specially.
@@ -357,7 +452,15 @@ def hidden(core: str, text: str) -> bool:
     return not any(part in text for part in parts | escaped)
 
 
-@given(secret=secrets, stored=st.sampled_from(["file", "environment", "state", "state query"]))
+CREDENTIAL = {
+    "name": "c1",
+    "auth_url": "https://keystone.example",
+    "application_credential_id": "0",
+    "secret_file": "a.password",
+}
+
+
+@given(secret=secrets, stored=st.sampled_from(["file", "environment", "state", "state query", "cloud"]))
 def test_secret_in_its_place_is_never_printed(
     tmp_path_factory: pytest.TempPathFactory, secret: str, stored: str
 ) -> None:
@@ -369,6 +472,7 @@ def test_secret_in_its_place_is_never_printed(
         "environment": document(password_env="A"),
         "state": document(password_env="A") + yaml.safe_dump({"state": f"postgresql://u:{secret}@db/sla"}),
         "state query": document(password_env="A") + yaml.safe_dump({"state": f"postgresql://db/?password={secret}"}),
+        "cloud": yaml.safe_dump({"clouds": [CREDENTIAL]}),
     }
     (directory / "novacenter.yml").write_text(places[stored])
 
@@ -444,29 +548,46 @@ def table(heading: str) -> dict[str, list[str]]:
 
 def test_every_key_is_documented() -> None:
     """Each section of docs/configuration.md has a row for each key that the loader knows, and for no other."""
-    documented = [list(table(name)) for name in ("The file", "vcenters", "tls", "timeouts", "include and exclude")]
+    sections = {
+        "The file": CONFIG_KEYS,
+        "vcenters": VCENTER_KEYS,
+        "tls": TLS_KEYS,
+        "timeouts": TIMEOUT_KEYS,
+        "include and exclude": GLOB_KEYS,
+        "clouds": CLOUD_KEYS,
+        "limits": RULE_KEYS,
+    }
 
-    assert [sorted(keys) for keys in documented] == [
-        sorted(keys) for keys in (CONFIG_KEYS, VCENTER_KEYS, TLS_KEYS, TIMEOUT_KEYS, GLOB_KEYS)
-    ]
+    assert {name: sorted(table(name)) for name in sections} == {name: sorted(keys) for name, keys in sections.items()}
+    assert sorted(CLOUD_TLS_KEYS) == sorted(set(TLS_KEYS) - {"thumbprint"})
 
 
-def test_every_kind_label_and_default_counter_is_documented() -> None:
-    """docs/configuration.md names the kinds, the labels and the counters that are read by default."""
+def test_every_kind_label_operation_and_default_counter_is_documented() -> None:
+    """docs/configuration.md names the kinds, labels, operations, and the counters that are read by default."""
     counters = {counter for globs in DEFAULT_COUNTERS.values() for counter in globs.include}
-    wanted = {kind.value for kind in Kind} | set(COPYABLE_LABELS) | counters
+    wanted = {kind.value for kind in Kind} | set(COPYABLE_LABELS) | counters | set(OPERATIONS)
 
     assert sorted(word for word in wanted if f"`{word}`" not in manual()) == []
 
 
 def test_documented_example_loads(tmp_path: Path) -> None:
-    """The example of docs/configuration.md loads and shows every key of a vCenter but the two other ways to log in."""
+    """The example of docs/configuration.md loads and shows every key but those of other ways to log in."""
     text = re.findall(r"^```yaml\n(.*?)^```$", manual(), re.MULTILINE | re.DOTALL)[0]
     (tmp_path / "novacenter.yml").write_text(text)
-    for name in ("vc1.password", "ca.pem", "client.pem", "client.key"):
+    for name in ("vc1.password", "ca.pem", "client.pem", "client.key", "c1.password"):
         (tmp_path / name).write_text("x")
 
     load(tmp_path / "novacenter.yml", environ={})
 
     shown = yaml.safe_load(text)["vcenters"][0]
     assert sorted(set(VCENTER_KEYS) - set(shown)) == ["extension_key", "password_env"]
+    assert sorted(set(CLOUD_KEYS) - set(yaml.safe_load(text)["clouds"][0])) == [
+        "application_credential_id",
+        "cloud",
+        "clouds_file",
+        "password_env",
+        "regions",
+        "secret_env",
+        "secret_file",
+        "tls",
+    ]

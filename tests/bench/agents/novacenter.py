@@ -27,6 +27,7 @@ class Product:
         self.clock = clock
         self.poller: Poller
         self._performance: Mapping[Family, bytes] = {}
+        self._frozen = False
 
     async def start(
         self, *, gzip: bool = False, inventory: bool = False, labels: tuple[str, ...] = (), **target
@@ -91,7 +92,8 @@ class Product:
 
     def _cycled(self, _: str, report: Report) -> None:
         # As exporter.app does after the first cycle.
-        if report.result.decode_seconds and not gc.get_freeze_count():
+        if report.result.decode_seconds and not self._frozen:
+            self._frozen = True
             gc.freeze()
 
 

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import random
 import re
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -72,8 +73,12 @@ class Replay(Stages):
         super().__init__(Clock(now=lambda: time.time() if self._time is None else self._time))
 
     async def record(self) -> Answer:
-        """One live cycle; from then on its replies are replayed. One VM in twenty is left out, to be added later."""
+        """One live cycle; from then on its replies are replayed. One VM in twenty is left out, to be added later.
+
+        ``network`` is the CPU of sending the requests and receiving the replies.
+        """
         answer = await self.cycle()
+        network = [(await self.network())["cpu"] for _ in range(3)]
         self._time = time.time()
         self._replies_from = Replies(self.recorder.replies, self.clock.now)
         query = Query(self._replies_from, self.decoder, clock=self.clock)
@@ -84,7 +89,7 @@ class Replay(Stages):
         self._turn = itertools.count()
         self._absent = self._vms[::20]
         await self.poller._take_inventory(_only(self._whole, set(self._whole.entities) - set(self._absent)))
-        return answer
+        return answer | {"network": statistics.median(network)}
 
     async def replay(self, *, change: str = "none", wide: bool = False) -> Answer:
         """One cycle after a change of the inventory: ``none``, ``moved``, ``swapped``, ``disk`` or ``mixed``."""

@@ -6,6 +6,7 @@ import tempfile
 import threading
 import time
 from collections import Counter as Tally
+from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType
 
@@ -27,9 +28,11 @@ class Whole:
 
     def __init__(self) -> None:
         self._stop = asyncio.Event()
-        self._lags: list[float] = []
+        self._lags: list[tuple[float, float]] = []
         self._blockers: Tally[str] = Tally()
         self._blame = False
+        self._beats = asyncio.Event()
+        self._beats.set()
         self._last_beat = 0.0
         self._cycles: list[Answer] = []
         self._new_cycle = asyncio.Event()
@@ -56,12 +59,16 @@ class Whole:
         await self._new_cycle.wait()
         return self._cycles[-1]
 
-    async def reset(self, *, blame: bool = False) -> Answer:
-        """Begins to note lags anew; with ``blame`` what blocks is noted too, which costs a little by itself."""
+    async def reset(self, *, beats: bool = True, blame: bool = False) -> Answer:
+        """Begins to note anew: CPU, cycles; with ``beats`` lags, with ``blame`` what blocks, both of which cost CPU."""
         self._lags.clear()
         self._blockers.clear()
         self._cycles.clear()
         self._blame = blame
+        if beats:
+            self._beats.set()
+        else:
+            self._beats.clear()
         self._since = time.process_time()
         return {}
 
@@ -93,21 +100,18 @@ class Whole:
 
     async def _beat(self) -> None:
         while True:
+            await self._beats.wait()
             self._last_beat = time.monotonic()
+            worked = time.thread_time()
             await asyncio.sleep(BEAT)
-            self._lags.append(time.monotonic() - self._last_beat - BEAT)
+            self._lags.append((time.monotonic() - self._last_beat - BEAT, time.thread_time() - worked))
 
     def _lag(self) -> Answer:
-        lags = sorted(self._lags)
-        if not lags:
+        """How late beats were, and how much of that the loop's thread worked itself: the rest it waited for a core."""
+        if not self._lags:
             return {}
-        at = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
-        return {name: lags[int(len(lags) * share)] for name, share in at.items()} | {
-            "max": lags[-1],
-            "over_50_ms": sum(lag > 0.05 for lag in lags),
-            "over_100_ms": sum(lag > 0.1 for lag in lags),
-            "beats": len(lags),
-        }
+        late, worked = zip(*self._lags, strict=True)
+        return {"late": _spread(late), "worked": _spread(worked)}
 
     def _look(self, loop_thread: int) -> None:
         """In a thread of its own: what the event loop's thread does while it does not beat."""
@@ -116,6 +120,17 @@ class Whole:
             if self._blame and time.monotonic() - self._last_beat > BLOCKED:
                 frame = sys._current_frames().get(loop_thread)
                 self._blockers[" < ".join(_names(frame))] += 1
+
+
+def _spread(values: Iterable[float]) -> Answer:
+    ordered = sorted(values)
+    shares = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
+    return {name: ordered[int(len(ordered) * share)] for name, share in shares.items()} | {
+        "max": ordered[-1],
+        "over_50_ms": sum(value > 0.05 for value in ordered),
+        "over_100_ms": sum(value > 0.1 for value in ordered),
+        "count": len(ordered),
+    }
 
 
 def _names(frame: FrameType | None) -> list[str]:

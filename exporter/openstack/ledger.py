@@ -1,0 +1,113 @@
+"""A cloud's ledger of operations, kept in the database: advanced and recorded in one go."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+
+from exporter.openstack.operations import Limits
+from exporter.openstack.timeouts import (
+    Cause,
+    Ended,
+    Ledger,
+    Occurrence,
+    Operation,
+    Snapshot,
+    Step,
+    advance,
+    begin,
+)
+from exporter.state import Entry, Operations, State, Tally
+
+Outcome = tuple[str, str, str]
+"""Host, operation, and cause or result."""
+
+
+class Book:
+    """The operations of one cloud. Without ``state`` they are kept in memory alone."""
+
+    def __init__(self, cloud: str, state: State | None, *, limits: Limits) -> None:
+        self._cloud = cloud
+        self._state = state
+        self._limits = limits
+        self._ledger: Ledger | None = None
+        self._pairs: set[tuple[str, str]] = set()
+        self._unknown: Counter[str] = Counter()
+        self._tallies: tuple[dict[Outcome, int], dict[Outcome, int]] = ({}, {})
+
+    @property
+    def opened(self) -> tuple[Operation, ...]:
+        """The operations in flight."""
+        return tuple(self._ledger.opened.values()) if self._ledger else ()
+
+    @property
+    def tallies(self) -> tuple[Tally, Tally]:
+        """Timeouts by host, operation and cause; ends by host, operation and result: since the database was made."""
+        return self._tallies
+
+    @property
+    def pairs(self) -> frozenset[tuple[str, str]]:
+        """Host and operation of everything that was in flight since the start."""
+        return frozenset(self._pairs)
+
+    @property
+    def unknown(self) -> Mapping[str, int]:
+        """How many names were not known since the start, by action and task_state."""
+        return self._unknown
+
+    def load(self, now: float) -> None:
+        """Takes up what was recorded before; of a cloud never seen, what ended before ``now`` is history.
+
+        Raises sqlite3.Error.
+        """
+        saved = self._state.operations(self._cloud) if self._state else None
+        self._ledger = begin(now) if saved is None else restored(saved)
+        if self._state:
+            timeouts, ended = self._state.tallies(self._cloud)
+            self._tallies = (dict(timeouts), dict(ended))
+
+    def take(self, snapshot: Snapshot, *, cause: Callable[[Operation], Cause]) -> Step:
+        """Takes over a snapshot; its news. Raises sqlite3.Error, and then the same snapshot, or a later one, has them.
+
+        Writes to the disk: belongs in a thread.
+        """
+        ledger = self._ledger or begin(snapshot.now)
+        step = advance(ledger, snapshot, limits=self._limits, cause=cause)
+        timeouts = [_timeout(found) for found in step.timed_out]
+        ended = [_end(found) for found in step.ended]
+        if self._state and step.ledger is not ledger:
+            self._state.record(self._cloud, saved(step.ledger), timeouts=timeouts, ended=ended)
+        self._ledger = step.ledger
+        self._pairs.update((operation.host, operation.name) for operation in step.ledger.opened.values())
+        self._unknown.update(what for what, _ in step.unknown)
+        for tally, entries in zip(self._tallies, (timeouts, ended), strict=True):
+            _count(tally, entries)
+        return step
+
+
+def saved(ledger: Ledger) -> Operations:
+    """A ledger as the database keeps it."""
+    opened = {id_: json.dumps(asdict(operation)) for id_, operation in ledger.opened.items()}
+    return Operations(seen=ledger.seen, horizon=ledger.horizon, opened=opened, ended=ledger.ended)
+
+
+def restored(found: Operations) -> Ledger:
+    """The ledger that was saved."""
+    opened = {id_: Operation(**json.loads(text)) for id_, text in found.opened.items()}
+    return Ledger(seen=found.seen, horizon=found.horizon, opened=opened, ended=found.ended)
+
+
+def _timeout(found: Occurrence) -> Entry:
+    of = found.operation
+    return Entry(of.server, of.key, found.at, of.host, of.name, found.cause.value)
+
+
+def _end(found: Ended) -> Entry:
+    of = found.operation
+    return Entry(of.server, of.key, found.at, of.host, of.name, found.result.value)
+
+
+def _count(tally: dict[Outcome, int], entries: Iterable[Entry]) -> None:
+    for entry in entries:
+        key = (entry.host, entry.operation, entry.outcome)
+        tally[key] = tally.get(key, 0) + 1
