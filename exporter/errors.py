@@ -12,7 +12,8 @@
         └── Fault              the server's own SOAP fault
             └── NotAuthenticated   the session expired or was ended
 
-Each message says what failed, where, and what the operator can do.
+``exporter.openstack.cloud`` adds, below SourceError, ApiFault (an error of an OpenStack API) and NotOffered (a service
+that the cloud lacks). Each message says what failed, where, and what the operator can do.
 """
 
 
