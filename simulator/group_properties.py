@@ -47,14 +47,22 @@ def _cluster_summary(model: Model, node: Node) -> Data:
     )
 
 
-def _cluster_config(_model: Model, node: Node) -> Data:
+def _services(node: Node) -> dict[str, Data]:
     cluster: Cluster = node.facts
-    return Data(
-        "ClusterConfigInfoEx",
-        vmSwapPlacement="vmDirectory",
-        dasConfig=Data("ClusterDasConfigInfo", enabled=cluster.ha, admissionControlEnabled=True),
-        drsConfig=Data("ClusterDrsConfigInfo", enabled=cluster.drs, defaultVmBehavior="fullyAutomated", vmotionRate=3),
-    )
+    return {
+        "dasConfig": Data("ClusterDasConfigInfo", enabled=cluster.ha, failoverLevel=1, admissionControlEnabled=True),
+        "drsConfig": Data(
+            "ClusterDrsConfigInfo", enabled=cluster.drs, defaultVmBehavior="fullyAutomated", vmotionRate=3
+        ),
+    }
+
+
+def _cluster_config(_model: Model, node: Node) -> Data:
+    return Data("ClusterConfigInfo", **_services(node))
+
+
+def _cluster_config_ex(_model: Model, node: Node) -> Data:
+    return Data("ClusterConfigInfoEx", vmSwapPlacement="vmDirectory", **_services(node))
 
 
 def _datastore_refs(model: Model, node: Node) -> list[Ref]:
@@ -70,7 +78,8 @@ def _network_refs(model: Model, node: Node) -> list[Ref]:
 CLUSTER: Properties = {
     **ENTITY,
     "summary": _cluster_summary,
-    "configurationEx": _cluster_config,
+    "configuration": _cluster_config,
+    "configurationEx": _cluster_config_ex,
     "host": lambda model, node: refs(_hosts(model, node.moid)),
     "resourcePool": lambda model, node: _root_pool(model, node.moid).ref,
     "datastore": _datastore_refs,
@@ -85,7 +94,7 @@ def _standalone_summary(model: Model, node: Node) -> Data:
 
 
 STANDALONE: Properties = {
-    **CLUSTER,
+    **{name: prop for name, prop in CLUSTER.items() if name != "configuration"},
     "summary": _standalone_summary,
     "configurationEx": lambda *_: Data("ComputeResourceConfigInfo", vmSwapPlacement="vmDirectory"),
 }

@@ -25,6 +25,7 @@ def _runtime(_model: Model, node: Node) -> Data:
         inQuarantineMode=False,
         bootTime=Time(host.booted) if connected else None,
         healthSystemRuntime=_health() if connected else None,
+        dasHostState=Data("ClusterDasFdmHostState", state="connectedToMaster") if connected else None,
     )
 
 

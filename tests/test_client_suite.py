@@ -17,6 +17,7 @@ import pytest
 from pyVim.connect import Disconnect, SmartConnect
 from pyVmomi import vim, vmodl
 
+from exporter import catalog
 from exporter.clock import Clock
 from exporter.config import Secret, Tls, VCenter
 from exporter.configfile import DEFAULT_COUNTERS, DEFAULT_INSTANCES
@@ -223,3 +224,40 @@ async def test_pyvmomi_queries_the_newest_sample(target: Target) -> None:
     assert len(found.sampleInfoCSV.split(",")) == 2
     assert len(found.value) == 1
     assert 0 <= int(found.value[0].value) <= 10_000
+
+
+NOT_FED = {
+    "classic": {  # govmomi 0.24 has no alarms, no HA or DRS settings, no custom attributes, no certificates
+        "vsphere_alarm_info",
+        "vsphere_alarm_triggered_timestamp_seconds",
+        "vsphere_alarms",
+        "vsphere_cluster_drs_automation",
+        "vsphere_cluster_drs_enabled",
+        "vsphere_cluster_ha_admission_control_enabled",
+        "vsphere_cluster_ha_enabled",
+        "vsphere_custom_attribute_info",
+        "vsphere_host_certificate_expiry_timestamp_seconds",
+        "vsphere_host_ha_state",
+        "vsphere_switch_uplinks",
+        "vsphere_vm_boot_timestamp_seconds",
+        "vsphere_vm_disk_consolidation_needed",
+        "vsphere_vm_guest_info",
+        "vsphere_vm_snapshot_oldest_timestamp_seconds",
+    },
+    "embedded": {  # nothing is withheld, pools have no limits, vApps no summary
+        "novacenter_inventory_properties_missing",
+        "vsphere_resource_pool_cpu_limit_hertz",
+        "vsphere_resource_pool_memory_limit_bytes",
+    },
+}
+"""Families of the catalogue that a vCenter of the tests has nothing for; vApps aside, of which small models have none."""
+
+
+@pytest.mark.parametrize("target", ["classic", "embedded"], indirect=True)
+async def test_every_family_that_can_be_fed_is(target: Target) -> None:
+    """The page has each family of the catalogue that this vCenter can feed: no more is missing, and no less."""
+    async with reading(target) as (_, read):
+        shown = {family.name for family, body in read.pages["inventory"].items() if body}
+    families = {family.name for family in catalog.every_family() if "_vapp_" not in family.name}
+
+    assert families - shown == NOT_FED[target.name]
