@@ -250,7 +250,7 @@ NOT_FED = {
         "vsphere_resource_pool_memory_limit_bytes",
     },
 }
-"""Families of the catalogue that a vCenter of the tests has nothing for; vApps aside, of which small models have none."""
+"""Families of the catalogue that a vCenter of the tests has nothing for; vApps aside, small models have none."""
 
 
 @pytest.mark.parametrize("target", ["classic", "embedded"], indirect=True)
