@@ -67,6 +67,7 @@ def _part(size: Size, raw: dict[str, Answer]) -> Part:
             "scrapes": {name: len(s["whole"]) for name, s in scrapes.items()},
             "page_bytes": {name: s["bytes"][-1] for name, s in scrapes.items()},
             "lag_seconds": {name: raw[name]["lag"] for name in scrapes},
+            "longest_garbage_collections_seconds": {name: raw[name]["longest_garbage_collections"] for name in scrapes},
             "start_lag_seconds": raw["started"]["lag"],
             "cpu_seconds_per_period": raw["alone"]["cpu_per_period"],
             "rss_mib": {name: raw["alone"][name] for name in ("rss", "peak_rss")},

@@ -1,6 +1,7 @@
 """The whole agent: ``exporter.app``, with its web server, inventory watch and loops, and an eye on its event loop."""
 
 import asyncio
+import gc
 import sys
 import tempfile
 import threading
@@ -31,6 +32,7 @@ class Whole:
         self._lags: list[tuple[float, float]] = []
         self._blockers: Tally[str] = Tally()
         self._blame = False
+        self._collections: list[float] = []
         self._beats = asyncio.Event()
         self._beats.set()
         self._last_beat = 0.0
@@ -48,6 +50,7 @@ class Whole:
             asyncio.create_task(self._run(app, address, state)),
             asyncio.create_task(self._beat()),
         ]
+        gc.callbacks.append(self._collected)
         threading.Thread(target=self._look, args=(threading.get_ident(),), daemon=True).start()
         url = await address
         await self.cycle()
@@ -64,6 +67,7 @@ class Whole:
         self._lags.clear()
         self._blockers.clear()
         self._cycles.clear()
+        self._collections.clear()
         self._blame = blame
         if beats:
             self._beats.set()
@@ -78,6 +82,7 @@ class Whole:
             "cpu": time.process_time() - self._since,
             "cycles": list(self._cycles),
             "lag": self._lag(),
+            "longest_garbage_collections": sorted(self._collections, reverse=True)[:10],
             "blockers": dict(self._blockers.most_common(25)),
         } | memory()
 
@@ -97,6 +102,12 @@ class Whole:
             outcome = {"seconds": report.seconds, "decode_wall": report.result.decode_seconds}
             self._cycles.append(outcome | {"error": str(report.error or ""), "outcomes": dict(report.result.outcomes)})
             self._new_cycle.set()
+
+    def _collected(self, phase: str, _: Answer) -> None:
+        if phase == "start":
+            self._collecting = time.perf_counter()
+        else:
+            self._collections.append(time.perf_counter() - self._collecting)
 
     async def _beat(self) -> None:
         while True:
