@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from simulator.cluster_config import cluster_config, cluster_config_ex
 from simulator.data import Data, Ref, Time
 from simulator.entity_properties import ENTITY, custom_fields, refs
-from simulator.facts import AlarmDefinition, Cluster, Datacenter, Datastore, Folder, Host, Network, Pool, Switch
+from simulator.facts import AlarmDefinition, Datacenter, Datastore, Folder, Host, Network, Pool, Switch
 from simulator.model import Model
 from simulator.store import Node
 
@@ -47,24 +48,6 @@ def _cluster_summary(model: Model, node: Node) -> Data:
     )
 
 
-def _services(node: Node) -> dict[str, Data]:
-    cluster: Cluster = node.facts
-    return {
-        "dasConfig": Data("ClusterDasConfigInfo", enabled=cluster.ha, failoverLevel=1, admissionControlEnabled=True),
-        "drsConfig": Data(
-            "ClusterDrsConfigInfo", enabled=cluster.drs, defaultVmBehavior="fullyAutomated", vmotionRate=3
-        ),
-    }
-
-
-def _cluster_config(_model: Model, node: Node) -> Data:
-    return Data("ClusterConfigInfo", **_services(node))
-
-
-def _cluster_config_ex(_model: Model, node: Node) -> Data:
-    return Data("ClusterConfigInfoEx", vmSwapPlacement="vmDirectory", **_services(node))
-
-
 def _datastore_refs(model: Model, node: Node) -> list[Ref]:
     moids = [moid for host in _hosts(model, node.moid) for moid in host.facts.datastores]
     return [Ref("Datastore", moid) for moid in _distinct(moids)]
@@ -78,8 +61,8 @@ def _network_refs(model: Model, node: Node) -> list[Ref]:
 CLUSTER: Properties = {
     **ENTITY,
     "summary": _cluster_summary,
-    "configuration": _cluster_config,
-    "configurationEx": _cluster_config_ex,
+    "configuration": cluster_config,
+    "configurationEx": cluster_config_ex,
     "host": lambda model, node: refs(_hosts(model, node.moid)),
     "resourcePool": lambda model, node: _root_pool(model, node.moid).ref,
     "datastore": _datastore_refs,
