@@ -69,6 +69,7 @@ class App:
         self._started = clock.now()
         self._running: dict[str, _Running] = {}
         self._reload_error = ""
+        self._freezes = 0
 
     async def run(self, stop: asyncio.Event, *, started: Callable[[str], None] = lambda _: None) -> None:
         """Runs until ``stop`` is set; ``started`` is told the address that is listened on. Raises ConfigError."""
@@ -204,9 +205,11 @@ class App:
             self._late.add(one)
 
     def _cycled(self, source: str, report: Report) -> None:
-        # What was laid out in the first cycle stays for good: the collector need not look at it again.
-        if report.result.decode_seconds and not gc.get_freeze_count():
+        # What the first cycles lay out stays for good: the collector need not look at it again. Twice, because the
+        # complete inventory may come after the first.
+        if report.result.decode_seconds and self._freezes < 2:
             gc.freeze()
+            self._freezes += 1
         self._cycle_seen(source, report)
 
     async def _measure_lag(self) -> None:

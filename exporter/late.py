@@ -14,8 +14,8 @@ from exporter.model import Family
 
 KEEP = 900.0
 """Seconds that a late sample is offered: several scrapes of any sensible interval."""
-MOST = 2_000_000
-"""Most samples kept, which bounds memory at about 300 MB in the worst case; the oldest go first."""
+MOST = 200_000
+"""Most samples kept, which bounds memory: at worst, one a series, about 1.2 KB each; the oldest go first."""
 
 
 @dataclass(frozen=True, slots=True)
