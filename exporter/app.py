@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from exporter.clock import Clock
+from exporter.cloudpoller import CloudReport
+from exporter.clouds import Clouds, Prepared
 from exporter.config import Config, VCenter
 from exporter.errors import ConfigError
 from exporter.jobs import Jobs
@@ -46,8 +48,8 @@ class _Running:
 class App:
     """The agent for one configuration.
 
-    ``load`` reads the configuration anew for a reload (raising ConfigError); ``cycled`` is told of every finished
-    cycle.
+    ``load`` reads the configuration anew for a reload (raising ConfigError); ``cycled`` and ``cloud_cycled`` are told
+    of every finished cycle.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class App:
         load: Callable[[], Config],
         clock: Clock,
         cycled: Callable[[str, Report], None] = lambda *_: None,
+        cloud_cycled: Callable[[str, CloudReport], None] = lambda *_: None,
     ) -> None:
         self.config = config
         self.telemetry = Telemetry()
@@ -66,6 +69,15 @@ class App:
         self._state = _open_state(config.state)
         self._late = Late(clock)
         self._publisher = Publisher(self.telemetry.registry, clock, budget=config.series_budget)
+        self._clouds = Clouds(
+            clock=clock,
+            telemetry=self.telemetry,
+            publish=self._publisher.put,
+            remove=self._publisher.remove,
+            state=self._state,
+            vcenters=lambda: {name: running.poller for name, running in self._running.items()},
+            cycled=cloud_cycled,
+        )
         self._started = clock.now()
         self._running: dict[str, _Running] = {}
         self._reload_error = ""
@@ -74,8 +86,7 @@ class App:
     async def run(self, stop: asyncio.Event, *, started: Callable[[str], None] = lambda _: None) -> None:
         """Runs until ``stop`` is set; ``started`` is told the address that is listened on. Raises ConfigError."""
         self._took_over()
-        if self.config.clouds:
-            _log.warning("clouds: read and checked, but not collected yet; this version reads vCenters alone")
+        prepared = await self._clouds.prepare(self.config.clouds)
         web = application(self._publisher, status=self.status, ready=self.ready, late=self._late.page)
         server = await serve(web, self.config.listen)
         started(server.url)
@@ -88,21 +99,24 @@ class App:
         try:
             for vcenter in self.config.vcenters:
                 await self._start(vcenter)
+            await self._clouds.take_over(self.config.clouds, prepared)
             jobs.every(MARKS_PERIOD, self.save_marks, name="marks")
             jobs.every(CERTIFICATES_PERIOD, self._read_certificates, name="certificates", at_once=True)
             waiting = asyncio.create_task(stop.wait())
             await asyncio.wait([waiting, *background], return_when=asyncio.FIRST_COMPLETED)
             waiting.cancel()
         finally:
-            await self._stop([jobs.stop(), server.stop(), *(self._end(name) for name in list(self._running))])
+            vcenters = [self._end(name) for name in list(self._running)]
+            await self._stop([jobs.stop(), server.stop(), *vcenters, *self._clouds.stop()])
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
             _raise_first(background)
 
     def ready(self) -> bool:
-        """Whether the first cycle of some vCenter is in."""
-        return any(running.poller.last_success is not None for running in self._running.values())
+        """Whether the first cycle of some source is in."""
+        vcenters = any(running.poller.last_success is not None for running in self._running.values())
+        return vcenters or any(poller.last_success is not None for poller in self._clouds.pollers)
 
     def listings(self) -> list[Listing]:
         """How far the first listing of each vCenter is."""
@@ -113,6 +127,8 @@ class App:
         pollers = [running.poller for running in self._running.values()]
         return overview(
             pollers,
+            clouds=self._clouds.pollers,
+            identity=self._clouds.identity,
             now=self._clock.now(),
             started=self._started,
             reload_error=self._reload_error,
@@ -132,16 +148,17 @@ class App:
         """Takes over a new configuration; one that cannot be used changes nothing but the metric that says so."""
         try:
             config = await asyncio.to_thread(self._load)
+            prepared = await self._clouds.prepare(config.clouds)
         except ConfigError as error:
             self._reload_error = str(error)
             self.telemetry.reload_ok.set(0)
             _log.error("reload failed, the configuration before stays in force: %s", error)
             return
-        await self._take_over(config)
+        await self._take_over(config, prepared)
         self._took_over()
-        _log.info("configuration reloaded: %d vCenters", len(config.vcenters))
+        _log.info("configuration reloaded: %d vCenters, %d clouds", len(config.vcenters), len(config.clouds))
 
-    async def _take_over(self, config: Config) -> None:
+    async def _take_over(self, config: Config, prepared: Prepared) -> None:
         for name in ("listen", "state"):
             if getattr(config, name) != getattr(self.config, name):
                 _log.warning("%s has changed; it takes effect when the agent is started again", name)
@@ -157,6 +174,7 @@ class App:
         for name, vcenter in new.items():
             if name not in self._running:
                 await self._start(vcenter)
+        await self._clouds.take_over(config.clouds, prepared)
         await self._read_certificates()
 
     def _took_over(self) -> None:

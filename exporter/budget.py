@@ -10,6 +10,16 @@ KEPT = ("novacenter_*", "vsphere_up", "vsphere_last_success_timestamp_seconds")
 """Families that are never dropped: without them nobody could tell what is missing, or why."""
 
 IMPORTANCE = (
+    # What hangs, and on which side: few series, and what an incident is declared by.
+    "nova_vmware_task_timeouts_total",
+    "nova_vmware_tasks_in_flight",
+    "nova_vmware_task_oldest_age_seconds",
+    "nova_vmware_service_*",
+    "nova_vmware_findings",
+    "openstack_service*",
+    "nova_vmware_*",
+    "openstack_servers",
+    "openstack_hypervisor_*",
     # What there is, and whether it is in trouble: everything else is read beside these.
     *(f"vsphere_{kind}_info" for kind in Kind),
     "vsphere_entities",
@@ -20,6 +30,7 @@ IMPORTANCE = (
     "vsphere_host_certificate_*",
     "vsphere_datastore_accessible",
     "vsphere_datastore_mount_*",
+    "vsphere_task_*",
     # What is full: few series, and the ones that capacity alerts stand on.
     "vsphere_host_cpu_usage*",
     "vsphere_host_mem_usage*",
@@ -44,6 +55,7 @@ IMPORTANCE = (
     "vsphere_vm_tools_running",
     "vsphere_vm_disk_consolidation_needed",
     # The rest, smaller kinds first.
+    "openstack_provider_*",
     "vsphere_datacenter_*",
     "vsphere_datastore_*",
     "vsphere_switch_*",

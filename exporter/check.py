@@ -1,4 +1,4 @@
-"""``novacenter check``: configuration, connection, rights and limits of each vCenter as a table."""
+"""``novacenter check``: configuration, connection, rights and limits of each source as a table."""
 
 import asyncio
 import random
@@ -6,9 +6,10 @@ import shutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TextIO
 
-from exporter import checktable, findings
+from exporter import checktable, cloudcheck, findings
 from exporter.checktable import Section
 from exporter.clock import Clock
+from exporter.clouds import regions
 from exporter.config import Config, Globs, VCenter
 from exporter.errors import (
     CertificateError,
@@ -49,13 +50,22 @@ _Probe = Callable[[], Awaitable[Iterable[Finding]]]
 
 
 async def run(config: Config, *, out: TextIO, clock: Clock | None = None, limit: float = LIMIT) -> int:
-    """Writes the table of all vCenters, which are examined at the same time, each within ``limit`` seconds.
+    """Writes the table of all sources, which are examined at the same time, each within ``limit`` seconds.
 
-    Returns 1 if a vCenter failed or lacks something necessary. Logs in once to each, and out again.
+    Where all is well and there are clouds, they are joined with the vCenters, too. Returns 1 if a source failed or
+    lacks something necessary. Logs in at most twice to each, and out again.
     """
     watch = clock or Clock()
-    examined = await asyncio.gather(*(_examined(vcenter, watch, limit=limit) for vcenter in config.vcenters))
+    vcenters = (_examined(vcenter, watch, limit=limit) for vcenter in config.vcenters)
+    clouds = (
+        cloudcheck.examined(cloud, region, clock=watch, limit=limit)
+        for cloud in config.clouds
+        for region in regions(cloud).values()
+    )
+    examined = await asyncio.gather(*vcenters, *clouds)
     sections = [Section("configuration", (findings.configuration(config),)), *examined]
+    if config.clouds and not any(section.state is State.FAILED for section in sections):
+        sections.append(await cloudcheck.fitting(config, clock=watch, limit=limit))
     terminal = out.isatty()
     width = shutil.get_terminal_size((WIDTH, 0)).columns if terminal else WIDTH
     text = checktable.render(sections, width=width, colour=terminal)

@@ -77,6 +77,14 @@ def lines(family: Family, rows: Iterable[Row]) -> bytes:
     return b"".join([_line(family.name, label_pairs(row.labels), row.value) for row in rows])
 
 
+def bodies(rows: Iterable[tuple[Family, Row]]) -> tuple[Mapping[Family, bytes], Mapping[Family, int]]:
+    """The series of each family, and how many they are."""
+    found: dict[Family, list[Row]] = {}
+    for family, row in rows:
+        found.setdefault(family, []).append(row)
+    return {family: lines(family, its) for family, its in found.items()}, {f: len(its) for f, its in found.items()}
+
+
 def _line(name: str, labels: str, value: float) -> bytes:
     return (
         f"{name}{{{labels}}} ".encode() + number(value) + b"\n"
@@ -91,12 +99,12 @@ def page(sources: Sequence[Mapping[Family, bytes]], form: Format) -> Iterator[by
     A family without any line is left out. OpenMetrics' end mark is not part of it: other text may follow.
     """
     order: dict[str, Family] = {}
-    bodies: dict[str, list[bytes]] = {}
+    found: dict[str, list[bytes]] = {}
     for source in sources:
         for family, body in source.items():
             if body:
                 order.setdefault(family.name, family)
-                bodies.setdefault(family.name, []).append(body)
+                found.setdefault(family.name, []).append(body)
     for name in sorted(order):
         yield header(order[name], form)
-        yield from bodies[name]
+        yield from found[name]

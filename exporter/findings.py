@@ -64,7 +64,9 @@ def configuration(config: Config) -> Finding:
     """That the configuration was read, and the secrets that it names with it."""
     passwords = sum(vcenter.password is not None for vcenter in config.vcenters)
     keys = sum(vcenter.tls.client_key is not None for vcenter in config.vcenters)
-    read = f"vCenters: {len(config.vcenters)}; passwords read: {passwords}; client keys read: {keys}"
+    passwords += sum((cloud.password or cloud.secret) is not None for cloud in config.clouds)
+    clouds = f"; clouds: {len(config.clouds)}" if config.clouds else ""
+    read = f"vCenters: {len(config.vcenters)}{clouds}; passwords read: {passwords}; client keys read: {keys}"
     if not config.vcenters:
         return Finding("configuration", State.WARNING, read, "add a vCenter under vcenters")
     return Finding("configuration", State.OK, read)

@@ -12,6 +12,11 @@ class Notice:
         self._state = ""
         self._failures = 0
 
+    @property
+    def failing(self) -> bool:
+        """Whether the last word was a failure."""
+        return bool(self._state)
+
     def failed(self, error: Exception, *, nature: str) -> None:
         """Says a failure, unless the last one was of the same nature."""
         self._failures += 1

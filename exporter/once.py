@@ -1,57 +1,58 @@
-"""``novacenter once``: one cycle of every vCenter, and the exposition on standard output."""
+"""``novacenter once``: one cycle of every source, and the exposition on standard output."""
 
 import asyncio
-import random
 from collections.abc import Mapping
 from typing import BinaryIO, TextIO
 
-from exporter import exposition, progress
+from exporter import exposition, progress, survey
 from exporter.clock import Clock
 from exporter.config import Config
 from exporter.errors import SourceError
 from exporter.exposition import Format
 from exporter.model import Family
-from exporter.poller import Poller, Surroundings
-from exporter.telemetry import Telemetry
+from exporter.poller import Poller
+from exporter.survey import Sources
 
 
 async def run(config: Config, *, out: BinaryIO, err: TextIO) -> int:
-    """Writes the page of one cycle. Returns 1 if a vCenter failed, and says which and why."""
-    telemetry = Telemetry()
+    """Writes the page of one cycle. Returns 1 if a source failed, and says which and why. Raises ConfigError."""
     pages: dict[tuple[str, str], Mapping[Family, bytes]] = {}
 
     def publish(source: str, part: str, families: Mapping[Family, bytes], _: Mapping[Family, int]) -> None:
         pages[source, part] = families
 
-    world = Surroundings(
-        clock=Clock(),
-        rng=random.Random(),  # noqa: S311 - spreads retries over time, keeps no secret
-        telemetry=telemetry,
-        publish=publish,
-        labels=config.labels,
-    )
-    pollers = [Poller(vcenter, world, marks={}) for vcenter in config.vcenters]
-    async with progress.shown(lambda: [poller.listing() for poller in pollers], err):
-        failures = await asyncio.gather(*map(_cycle, pollers))
+    async with (
+        survey.opened(config, publish, clock=Clock()) as sources,
+        progress.shown(lambda: [poller.listing() for poller in sources.vcenters], err),
+    ):
+        failures = await _cycle(sources)
     for chunk in exposition.page([pages[key] for key in sorted(pages)], Format.TEXT):
         out.write(chunk)
-    out.write(telemetry.text())
+    out.write(sources.telemetry.text())
     out.flush()
-    found = [(vcenter.name, error) for vcenter, error in zip(config.vcenters, failures, strict=True) if error]
-    for name, error in found:
-        err.write(f"vCenter {name}: {error}\n")
-    return 1 if found else 0
+    for name, error in failures.items():
+        err.write(f"{name}: {error}\n")
+    return 1 if failures else 0
 
 
-async def _cycle(poller: Poller) -> SourceError | None:
+async def _cycle(sources: Sources) -> dict[str, SourceError]:
+    """Samples after the survey, for it tells what VMs are labelled with; what failed, by source."""
+    failures = {f"vCenter {name}": error for name, error in (await sources.survey()).items()}
+    sampled = [poller for poller in sources.vcenters if f"vCenter {poller.name}" not in failures]
+    for poller, error in zip(sampled, await asyncio.gather(*map(_sample, sampled)), strict=True):
+        if error := error or poller.last_error:
+            failures[f"vCenter {poller.name}"] = error
+    for cloud in sources.clouds:
+        if cloud.last_error is not None:
+            failures[f"cloud {cloud.name}"] = cloud.last_error
+    return failures
+
+
+async def _sample(poller: Poller) -> SourceError | None:
     try:
-        await poller.session.login()
-        await poller.list_inventory()
         await poller.realtime_cycle()
         await poller.historical_cycle()
         await poller.read_certificates()
     except SourceError as error:
         return error
-    finally:
-        await poller.close()
-    return poller.last_error
+    return None

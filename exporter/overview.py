@@ -1,8 +1,13 @@
 """What the pollers know -> the status page's values."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
+from exporter.cloudpoller import CloudPoller
+from exporter.identity import Identity
+from exporter.joinmodel import Finding
+from exporter.openstack.cloud import NotOffered
+from exporter.openstack.timeouts import Operation
 from exporter.poller import Poller
 from exporter.publisher import Publisher
 from exporter.status import SourceStatus, State, Status
@@ -12,14 +17,23 @@ DAY = 86_400.0
 
 
 def overview(
-    pollers: Iterable[Poller], *, now: float, started: float, reload_error: str, publisher: Publisher
+    pollers: Iterable[Poller],
+    *,
+    clouds: Iterable[CloudPoller],
+    identity: Identity,
+    now: float,
+    started: float,
+    reload_error: str,
+    publisher: Publisher,
 ) -> Status:
     """The agent at the instant ``now``."""
     return Status(
         version=product_version(),
         started=started,
         now=now,
-        sources=tuple(source(poller, now) for poller in pollers),
+        sources=(*(source(poller, now) for poller in pollers), *(cloud_source(cloud, now) for cloud in clouds)),
+        findings=tuple(map(sentence, identity.findings)),
+        found=identity.found,
         reload_error=reload_error,
         series=publisher.series,
         series_budget=publisher.budget,
@@ -57,7 +71,73 @@ def source(poller: Poller, now: float) -> SourceStatus:
     )
 
 
-def _state(poller: Poller) -> State:
+def cloud_source(poller: CloudPoller, now: float) -> SourceStatus:
+    """One region of a cloud at the instant ``now``."""
+    ahead = (poller.snapshot.skew or 0.0) if poller.snapshot else 0.0
+    late = [one for one in poller.operations if now + ahead - one.start > one.limit]
+    return SourceStatus(
+        name=f"cloud {poller.name}",
+        url=_without_credentials(poller.cloud.auth_url),
+        state=_state(poller),
+        since=poller.since,
+        last_error=str(poller.last_error or ""),
+        last_success=poller.last_success,
+        entities=_cloud_entities(poller),
+        cycle_seconds=poller.report.seconds if poller.report else None,
+        overdue=tuple(_overdue(one, now + ahead) for one in sorted(late, key=lambda one: one.start)),
+        troubles=tuple(_cloud_troubles(poller)),
+    )
+
+
+def _cloud_entities(poller: CloudPoller) -> dict[str, int]:
+    if poller.snapshot is None:
+        return {}
+    found = {"server": len(poller.snapshot.servers), "in flight": len(poller.operations)}
+    return found | ({"hypervisor": len(poller.hypervisors)} if poller.hypervisors is not None else {})
+
+
+def _overdue(one: Operation, now: float) -> str:
+    where = f" on {one.host}" if one.host else ""
+    return f"{one.name} of server {one.server}{where} for {(now - one.start) / 60:.0f} min, limit {one.limit / 60:.0f}"
+
+
+def _cloud_troubles(poller: CloudPoller) -> Iterator[str]:
+    """What is wrong with the cloud's services, as far as they can be read."""
+    for probe in poller.probes:
+        if probe.error is not None and probe.outcome != NotOffered.outcome:
+            yield f"API {probe.api} does not answer: {probe.error}"
+    for verdict in poller.verdicts:
+        if verdict.useless:
+            yield f"nova-compute on {verdict.host} is up but useless: vCenter {verdict.vcenter} does not answer"
+        if verdict.stuck_disabled:
+            yield (
+                f"nova-compute on {verdict.host} is still disabled by its driver, though vCenter {verdict.vcenter} "
+                "answers: enable it, or restart it"
+            )
+    if poller.services is not None:
+        for reading in (poller.services.computes, poller.services.volumes, poller.services.agents):
+            for service in reading.value.services if reading.value is not None else ():
+                if not service.up:
+                    yield f"{service.binary} on {service.host} is down"
+
+
+def sentence(finding: Finding) -> str:
+    """A finding as people read it: what, which, where, since when, and what to do."""
+    where = ", ".join(part for part in (finding.vcenter, finding.cloud) if part)
+    what = " = ".join(part for part in (_named(finding.entity, finding.moid), _server(finding)) if part)
+    return f"{finding.kind.value.replace('_', ' ')}: {what} ({where}): {finding.found}; {finding.advice}"
+
+
+def _named(name: str, id_: str) -> str:
+    return f"{name} ({id_})" if name and id_ else name or id_
+
+
+def _server(finding: Finding) -> str:
+    known = _named(finding.server_name, finding.server)
+    return f"server {known}" if known else ""
+
+
+def _state(poller: Poller | CloudPoller) -> State:
     if poller.last_error is not None:
         return State.DOWN
     return State.UNKNOWN if poller.last_success is None else State.UP

@@ -7,6 +7,8 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from exporter import certificates, taskwatch
+from exporter.account import Account
 from exporter.clock import Clock
 from exporter.config import Globs, VCenter
 from exporter.errors import Fault, SourceError
@@ -15,11 +17,13 @@ from exporter.inventorypage import InventoryPage
 from exporter.late import LateSeries
 from exporter.model import HISTORICAL_KINDS, REALTIME_KINDS, Counter, Entity, Family, Kind
 from exporter.notice import Notice
+from exporter.openstack.tasks import Health
 from exporter.progress import Listing
 from exporter.pulse import Pulse
 from exporter.store import Store
+from exporter.taskwatch import TaskWatch
 from exporter.telemetry import Telemetry
-from exporter.vcenter import counters, limits, tls
+from exporter.vcenter import counters, limits
 from exporter.vcenter.decode import Decoder
 from exporter.vcenter.inventory import Inventory
 from exporter.vcenter.limits import Abilities
@@ -30,6 +34,8 @@ from exporter.vcenter.query import Query
 from exporter.vcenter.sampler import STALE_INTERVALS, Historical, Realtime, Report
 from exporter.vcenter.session import Session
 from exporter.vcenter.soap import Transport
+from exporter.vcenter.tagging import tagged
+from exporter.vcenter.tasks import Seen
 from exporter.vcenter.watch import Watch
 
 _log = logging.getLogger("novacenter.poller")
@@ -40,8 +46,13 @@ KEEP_ALIVE = 60.0
 HISTORICAL_PERIOD = 300
 """Seconds of the finest rollup (vSphere Web Services SDK guide, "Historical Intervals")."""
 
+LOOPS = ("inventory", "keep-alive", "realtime", "historical", "tasks")
+
 Publish = Callable[[str, str, Mapping[Family, bytes], Mapping[Family, int]], None]
 """Source, part of it, rendered families, and how many series each has; empty mappings take the part off the page."""
+
+Tags = Mapping[str, Mapping[str, str]]
+"""Labels of VMs by managed object id."""
 
 Marks = Mapping[str, Mapping[str, int]]
 """High-water marks to keep over a restart: kind -> moid -> epoch seconds."""
@@ -69,35 +80,37 @@ class Poller:
         self._world = world
         self._clock = world.clock
         self._telemetry = world.telemetry
-        self._transport = Transport(vcenter, clock=world.clock, observe=self._observe)
+        self._account = Account(vcenter.name, world.telemetry)
+        self._transport = Transport(vcenter, clock=world.clock, observe=self._account.request)
         self.session = Session(self._transport, vcenter, clock=world.clock, rng=world.rng)
         self._watch = Watch(self.session, vcenter, clock=world.clock)
         self.inventory: Inventory | None = None
         self._inventory_page = InventoryPage(vcenter.name)
         self._arrived = asyncio.Event()
+        self._listed: Inventory | None = None
+        self._tags: Tags = {}
+        self._taking = asyncio.Lock()
+        self._tasks = TaskWatch(self.session, vcenter, clock=world.clock, durations=world.telemetry.durations)
         self.abilities: Abilities | None = None
         self._refreshes: dict[Kind, int] = {}
         self._logins = 0
-        self._skew = 0.0
+        self.skew = 0.0
         self._saved = marks
         self._stores = {name: Store(vcenter.name, world.labels) for name in ("realtime", "historical")}
         self._query = Query(self.session, Decoder(), clock=world.clock)
         self._bounds = Bounds(connections=vcenter.connections)
         self._realtime: Realtime | None = None
         self._historical: Historical | None = None
-        self._notices = {
-            what: Notice(_log, f"vCenter {vcenter.name}: {what}")
-            for what in ("inventory", "keep-alive", "realtime", "historical")
-        }
+        self._notices = {what: Notice(_log, f"vCenter {vcenter.name}: {what}") for what in LOOPS}
         self.reports: dict[str, Report] = {}
         self.missing: dict[Kind, tuple[str, ...]] = {}
         self.certificates: dict[str, float] = {}
         self.last_success: float | None = None
         self._errors: dict[str, SourceError] = {}
         self.since: float | None = None
+        self._last_failure: float | None = None
         self._scales: dict[tuple[int, int], Scale] = {}
         self._shown = True
-        self._said: set[str] = set()
         self._telemetry.up.labels(self.name).set(0)
 
     async def run(self) -> None:
@@ -110,6 +123,7 @@ class Poller:
                 group.create_task(
                     self._pulse("historical", self.vcenter.historical_interval).run(self.historical_cycle)
                 )
+                group.create_task(self._pulse("tasks", taskwatch.PERIOD).run(self.tasks_cycle))
         finally:
             await self.close()
 
@@ -134,6 +148,18 @@ class Poller:
     async def historical_cycle(self) -> None:
         """One cycle of clusters, datastores, resource pools and datacenters; waits for the first inventory."""
         await self._cycle("historical")
+
+    async def tasks_cycle(self) -> None:
+        """Reads vCenter's tasks; waits for the first inventory. That they cannot be read leaves the vCenter up."""
+        await self._arrived.wait()
+        try:
+            rendered = await self._tasks.cycle(self._listed, self.skew)
+        except SourceError as error:
+            self._notices["tasks"].failed(error, nature=error.outcome)
+            self._world.publish(self.name, "tasks", {}, {})
+            return
+        self._notices["tasks"].well()
+        self._world.publish(self.name, "tasks", *rendered)
 
     async def list_inventory(self) -> None:
         """One full listing, without staying for updates."""
@@ -160,14 +186,28 @@ class Poller:
             self._failed("inventory", error)
 
     async def _take_inventory(self, inventory: Inventory) -> None:
-        self.inventory = inventory
         self._recovered("inventory")
         self._telemetry.inventory_updates.labels(self.name).inc()
-        for store in self._stores.values():
-            store.update(inventory.entities)
-        self._arrived.set()
-        await self._inventory_page.update(inventory)
-        self._show_inventory()
+        self._listed = inventory
+        await self._lay_out()
+
+    async def tag(self, tags: Tags) -> None:
+        """Has VMs carry these labels, by their ids: what the cloud knows of them."""
+        if tags != self._tags:
+            self._tags = tags
+            await self._lay_out()
+
+    async def _lay_out(self) -> None:
+        """Takes over the newest listing and tags, whoever brought them."""
+        async with self._taking:
+            if self._listed is None:
+                return
+            self.inventory = inventory = tagged(self._listed, self._tags, self.inventory)
+            for store in self._stores.values():
+                store.update(inventory.entities)
+            self._arrived.set()
+            await self._inventory_page.update(inventory)
+            self._show_inventory()
 
     def _show_inventory(self) -> None:
         if self._shown:
@@ -178,8 +218,8 @@ class Poller:
         try:
             began = self._clock.now()
             server = await self.session.keep_alive()
-            self._skew = server - (began + self._clock.now()) / 2
-            self._telemetry.clock_skew.labels(self.name).set(self._skew)
+            self.skew = server - (began + self._clock.now()) / 2
+            self._telemetry.clock_skew.labels(self.name).set(self.skew)
             self._recovered("keep-alive")
         except SourceError as error:
             self._failed("keep-alive", error)
@@ -194,9 +234,13 @@ class Poller:
         schedule = self._realtime if name == "realtime" else self._historical
         if schedule is None or self.inventory is None:
             return
-        report = await schedule.cycle(self.inventory.entities, self._clock.now() + self._skew)
+        report = await schedule.cycle(self.inventory.entities, self._clock.now() + self.skew)
         self.reports[name] = report
-        self._account(name, report)
+        self._account.cycle(name, report)
+        if report.error:
+            self._failed(name, report.error)
+        else:
+            self._succeeded(name)
         self._world.cycled(self.name, report)
         await self._show(name)
 
@@ -278,18 +322,9 @@ class Poller:
 
     async def read_certificates(self) -> None:
         """Reads when the certificates on the way to this vCenter expire. A failure is told by the sampling loops."""
-        vcenter = self.vcenter
-        if vcenter.tls.client_cert:
-            content = await asyncio.to_thread(vcenter.tls.client_cert.read_bytes)
-            self._expiry("client", tls.parse_certificate(content))
-        if vcenter.url.startswith("https:"):
-            with contextlib.suppress(SourceError):
-                seen = await tls.peer_certificate(vcenter.url, vcenter.tls, vcenter.timeouts, proxy=vcenter.proxy)
-                self._expiry("server", seen)
-
-    def _expiry(self, edge: str, certificate: tls.Certificate) -> None:
-        self.certificates[edge] = certificate.not_after
-        self._telemetry.certificate.labels(self.name, edge).set(certificate.not_after)
+        for edge, expiry in (await certificates.expiries(self.vcenter)).items():
+            self.certificates[edge] = expiry
+            self._telemetry.certificate.labels(self.name, edge).set(expiry)
 
     def _column(self, kind: Kind, counter: Counter) -> tuple[Family, Scale]:
         unit = counters.unit_of(counter.unit)
@@ -307,37 +342,22 @@ class Poller:
             await asyncio.sleep(0)
         self._world.publish(self.name, name, rendered, series)
 
-    def _account(self, name: str, report: Report) -> None:
-        telemetry = self._telemetry
-        error = report.error
-        outcome = error.outcome if error else "ok"
-        telemetry.cycles.labels(self.name, name, outcome).inc()
-        telemetry.cycle_seconds.labels(self.name, name).observe(report.seconds)
-        for result in (report.result, report.caught_up):
-            for batch_outcome, count in result.outcomes.items():
-                telemetry.batches.labels(self.name, name, batch_outcome).inc(count)
-            telemetry.decode_seconds.labels(self.name, name).inc(result.decode_seconds)
-        self._say_poisoned(report)
-        telemetry.samples(self.name, report.totals)
-        telemetry.ages(self.name, report.ages)
-        for kind, count in report.planned.items():
-            telemetry.entities.labels(self.name, kind.value).set(count)
-            telemetry.quarantined.labels(self.name, kind.value).set(len(report.quarantined.get(kind, ())))
-        if name == "realtime":
-            telemetry.batch_entities.labels(self.name).set(report.pace.entities)
-            telemetry.concurrency.labels(self.name).set(report.pace.concurrency)
-        if error:
-            self._failed(name, error)
-        else:
-            self._succeeded(name)
+    @property
+    def health(self) -> Health | None:
+        """Whether the vCenter answers us now, and when it last did not; None before the first cycle has ended."""
+        if self.last_success is None and not self._errors:
+            return None
+        return Health(up=not self._errors, last_failure=self._last_failure)
 
-    def _say_poisoned(self, report: Report) -> None:
-        """Says which entities are left alone, and why, once for as long as they are."""
-        for moid, error in report.result.poisoned.items():
-            if moid not in self._said:
-                _log.warning("vCenter %s: %s is left out for a while, it fails by itself: %s", self.name, moid, error)
-        held = {moid for moids in report.quarantined.values() for moid in moids}
-        self._said = (self._said & held) | report.result.poisoned.keys()
+    @property
+    def instance_uuid(self) -> str | None:
+        """What the vCenter is known by, itself; None before the first login."""
+        return self.session.about.instanceUuid or None if self.session.stats.logins_ok else None
+
+    @property
+    def tasks(self) -> Seen | None:
+        """The vCenter's tasks; None while they cannot be read."""
+        return None if self._notices["tasks"].failing else self._tasks.seen
 
     @property
     def last_error(self) -> SourceError | None:
@@ -364,18 +384,10 @@ class Poller:
         if not self._errors:
             self.since = self._clock.now()
         self._errors[name] = error
+        self._last_failure = self._clock.now()
         self._telemetry.up.labels(self.name).set(0)
         stale = STALE_INTERVALS * self.vcenter.realtime_interval
         if self._shown and self.last_success is not None and self._clock.now() - self.last_success > stale:
             self._shown = False
-            for part in ("inventory", "realtime"):
+            for part in ("inventory", "realtime", "tasks"):
                 self._world.publish(self.name, part, {}, {})
-
-    def _observe(self, method: str, outcome: str, *, seconds: float, sent: int, received: int) -> None:
-        telemetry = self._telemetry
-        telemetry.requests.labels(self.name, method, outcome).inc()
-        telemetry.request_seconds.labels(self.name, method).observe(seconds)
-        telemetry.sent.labels(self.name).inc(sent)
-        telemetry.received.labels(self.name).inc(received)
-        if method in {"Login", "LoginExtensionByCertificate"}:
-            telemetry.logins.labels(self.name, outcome).inc()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from exporter.errors import ConfigError
 
-SCHEMA = 2
+SCHEMA = 3
 KEPT = 90 * 86400.0
 """Seconds for which the log of timeouts is kept; their number stays in the tally."""
 _FILE = "novacenter.db"
@@ -53,7 +53,12 @@ CREATE TABLE IF NOT EXISTS tally (
 """,
 )
 
-_CHANGES: Mapping[int, tuple[str, ...]] = {1: (_MARKS,), 2: _OPERATIONS}
+_PLACE = (
+    "ALTER TABLE cloud ADD COLUMN mark REAL",
+    "ALTER TABLE cloud ADD COLUMN watched TEXT NOT NULL DEFAULT ''",
+)
+
+_CHANGES: Mapping[int, tuple[str, ...]] = {1: (_MARKS,), 2: _OPERATIONS, 3: _PLACE}
 """What each schema adds to the one before."""
 
 
@@ -71,10 +76,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operations:
-    """One cloud's operations: ``opened`` as text by (server, key), ``ended`` when each was over, since ``horizon``."""
+    """One cloud's operations: ``opened`` as text by (server, key), ``ended`` when each was over, since ``horizon``.
+
+    ``mark`` and ``watched`` are where reading goes on: what changed since, and servers that were still to be asked.
+    """
 
     seen: float
     horizon: float
+    mark: float | None = None
+    watched: tuple[str, ...] = ()
     opened: Mapping[tuple[str, str], str] = field(default_factory=dict)
     ended: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
@@ -138,7 +148,11 @@ class State:
         rows = [(cloud, *id_, text) for id_, text in operations.opened.items()]
         with closing(self._connect()) as db, db:
             db.execute("BEGIN IMMEDIATE")
-            db.execute("INSERT OR REPLACE INTO cloud VALUES (?, ?, ?)", (cloud, seen, horizon))
+            place = (operations.mark, " ".join(operations.watched))
+            db.execute(
+                "INSERT OR REPLACE INTO cloud (cloud, seen, horizon, mark, watched) VALUES (?, ?, ?, ?, ?)",
+                (cloud, seen, horizon, *place),
+            )
             db.execute("DELETE FROM operation WHERE cloud = ?", (cloud,))
             db.executemany("INSERT INTO operation VALUES (?, ?, ?, ?)", rows)
             for table, entries in (("timeout", timeouts), ("ending", ended)):
@@ -154,14 +168,16 @@ class State:
     def operations(self, cloud: str) -> Operations | None:
         """What was last recorded of a cloud; None if nothing ever was. Raises sqlite3.Error."""
         with closing(self._connect()) as db:
-            times = db.execute("SELECT seen, horizon FROM cloud WHERE cloud = ?", (cloud,)).fetchone()
-            if times is None:
+            found = db.execute("SELECT seen, horizon, mark, watched FROM cloud WHERE cloud = ?", (cloud,)).fetchone()
+            if found is None:
                 return None
             opened = db.execute("SELECT server, key, text FROM operation WHERE cloud = ?", (cloud,)).fetchall()
             ended = db.execute("SELECT server, key, time FROM ending WHERE cloud = ?", (cloud,)).fetchall()
         return Operations(
-            seen=times[0],
-            horizon=times[1],
+            seen=found[0],
+            horizon=found[1],
+            mark=found[2],
+            watched=tuple(found[3].split()),
             opened={(server, key): text for server, key, text in opened},
             ended={(server, key): time for server, key, time in ended},
         )

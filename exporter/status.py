@@ -54,6 +54,7 @@ class SourceStatus:
 
     ``since`` is when ``state`` began, ``entities`` kind -> number, ``samples_age`` seconds of the newest samples,
     ``quarantined`` the entities and ``counters_missing`` the counters left out, ``certificate_days`` days left.
+    Of a cloud, ``overdue`` are operations in flight for longer than their limit, ``troubles`` what its services lack.
     """
 
     name: str
@@ -70,16 +71,23 @@ class SourceStatus:
     pace: str = ""
     cycle_seconds: float | None = None
     certificate_days: float | None = None
+    overdue: tuple[str, ...] = ()
+    troubles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """The agent at the instant ``now``. ``reload_error`` is why the newest configuration is not in force, or empty."""
+    """The agent at the instant ``now``. ``reload_error`` is why the newest configuration is not in force, or empty.
+
+    ``findings`` are sentences on what does not fit together between the clouds and the vCenters, of ``found`` in all.
+    """
 
     version: str
     started: float
     now: float
     sources: tuple[SourceStatus, ...]
+    findings: tuple[str, ...] = ()
+    found: int = 0
     reload_error: str = ""
     series: int = 0
     series_budget: int = 0
@@ -93,6 +101,8 @@ def problems(status: Status) -> tuple[str, ...]:
         found += [_not_up(source, status.now) for source in status.sources if source.state is state]
     for source in status.sources:
         found += _troubles(source)
+    if status.found:
+        found.append(f"{_count(status.found, 'object does', 'objects do')} not fit together between cloud and vCenter")
     if status.reload_error:
         found.append(
             f"the configuration could not be reloaded, the one before is in force: {_short(status.reload_error)}"
@@ -117,6 +127,8 @@ def to_json(status: Status) -> str:
             "series": status.series,
             "series_budget": status.series_budget,
             "dropped": status.dropped,
+            "found": status.found,
+            "findings": status.findings,
             "sources": [_object(source) for source in status.sources],
         },
         indent=2,
@@ -138,6 +150,7 @@ def to_html(status: Status) -> str:
         f'</head>\n<body>\n<h1 class="{mood}">{escape(first)}</h1>\n',
         _list(found[1:]),
         *(_section(source, status.now) for source in status.sources),
+        _findings(status),
         _agent(status),
         '<p><a href="/metrics">metrics</a> <a href="/status.json">status.json</a> <a href="/late">late samples</a> ',
         '<a href="/-/ready">ready</a> <a href="/-/healthy">healthy</a></p>\n</body>\n</html>\n',
@@ -163,6 +176,10 @@ def _not_up(source: SourceStatus, now: float) -> str:
 def _troubles(source: SourceStatus) -> Iterator[str]:
     if source.certificate_days is not None and source.certificate_days < CERTIFICATE_WARNING:
         yield f"{source.name}: a certificate {_expiry(source.certificate_days)}"
+    yield from (f"{source.name}: {trouble}" for trouble in source.troubles)
+    if source.overdue:
+        count = _count(len(source.overdue), "operation is", "operations are")
+        yield f"{source.name}: {count} in flight for longer than the limit: {source.overdue[0]}"
     if source.quarantined:
         yield f"{source.name}: {_count(len(source.quarantined), 'entity is', 'entities are')} left out, asking fails"
 
@@ -180,10 +197,20 @@ def _section(source: SourceStatus, now: float) -> str:
         ("cycle", _span(source.cycle_seconds)),
         ("pace", source.pace),
         ("certificate", _expiry(source.certificate_days) if source.certificate_days is not None else ""),
+        ("beyond the limit", _some(source.overdue)),
         ("left out, asking fails", _some(source.quarantined)),
         ("counters it lacks", _some(source.counters_missing)),
     ]
     return f'<h2><b class="{source.state}">{source.state}</b> {escape(source.name)}</h2>\n{_table(rows)}'
+
+
+def _findings(status: Status) -> str:
+    """What does not fit together between the clouds and the vCenters."""
+    if not status.found:
+        return ""
+    more = status.found - len(status.findings[:MOST])
+    rest = [f"and {more:,} more: novacenter check lists them"] if more > 0 else []
+    return f"<h2>cloud and vCenter</h2>\n{_list([*status.findings[:MOST], *rest])}"
 
 
 def _agent(status: Status) -> str:
@@ -225,6 +252,8 @@ def _object(source: SourceStatus) -> dict[str, object]:
         "pace": source.pace,
         "cycle_seconds": source.cycle_seconds,
         "certificate_days": source.certificate_days,
+        "overdue": source.overdue,
+        "troubles": source.troubles,
     }
 
 

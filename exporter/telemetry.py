@@ -11,6 +11,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from exporter.cloudcatalog import Cycles, Durations, Probes
 from exporter.model import Completeness, Kind
 
 REQUEST_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -42,6 +43,7 @@ class Telemetry:
         self._requests()
         self._cycles()
         self._samples()
+        self._clouds()
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(name, text, labels, registry=self.registry)
@@ -149,6 +151,17 @@ class Telemetry:
             "novacenter_counters_missing", "Counter patterns of the configuration that the vCenter lacks.", *labels
         )
 
+    def _clouds(self) -> None:
+        self.durations = Durations(self.registry)
+        self.cloud_cycles = Cycles(self.registry)
+        self.cloud_probes = Probes(self.registry)
+        self.cloud_skipped = self._counter(
+            "novacenter_cloud_cycles_skipped_total", "Cycles not begun, the one before being late.", "cloud", "schedule"
+        )
+        self.state_errors = self._counter(
+            "novacenter_state_errors_total", "Writes to the state database that failed; what they held is kept."
+        )
+
     def text(self) -> bytes:
         """The metrics in text format 0.0.4."""
         return generate_latest(self.registry)
@@ -156,9 +169,16 @@ class Telemetry:
     def forget(self, vcenter: str) -> None:
         """Drops every series of a vCenter that is no longer configured."""
         self._totals = {key: value for key, value in self._totals.items() if key[0] != vcenter}
+        self.durations.forget(vcenter)
         for metric in vars(self).values():
             if isinstance(metric, Gauge | Counter | Histogram) and "vcenter" in metric._labelnames:  # noqa: SLF001
                 metric.remove_by_labels({"vcenter": vcenter})
+
+    def forget_cloud(self, cloud: str) -> None:
+        """Drops every series of a cloud that is no longer configured."""
+        for metrics in (self.durations, self.cloud_cycles, self.cloud_probes):
+            metrics.forget(cloud)
+        self.cloud_skipped.remove_by_labels({"cloud": cloud})
 
     def samples(self, vcenter: str, totals: Mapping[Kind, Completeness]) -> None:
         """Brings the sample counters to the running totals of a schedule."""

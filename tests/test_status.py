@@ -40,6 +40,17 @@ DOWN = SourceStatus(
     quarantined=tuple(f"vm-{number} (web-{number})" for number in range(25)),
     certificate_days=-3.0,
 )
+CLOUD = SourceStatus(
+    name="cloud east",
+    url="https://keystone.example/v3",
+    state=State.UP,
+    since=NOW - 3600,
+    last_success=NOW - 4,
+    entities={"server": 9_812, "in flight": 3, "hypervisor": 2},
+    cycle_seconds=0.4,
+    overdue=("power_off of server 7f0c on vmware1 for 12 min, limit 10",),
+    troubles=("nova-compute on vmware1 is up but useless: vCenter vc2 does not answer",),
+)
 NEW = SourceStatus(name="vc3", url="https://vcenter3.example/sdk", state=State.UNKNOWN, entities={})
 
 WELL = Status(
@@ -49,7 +60,9 @@ ILL = Status(
     version="0.1.0",
     started=NOW - 3 * 3600,
     now=NOW,
-    sources=(GOOD, NEW, DOWN),
+    sources=(GOOD, NEW, DOWN, CLOUD),
+    findings=tuple(f"vm without server: web-{n} (vm-{n}) (vc1): <none>; remove it" for n in range(25)),
+    found=27,
     reload_error="novacenter.yml: vcenters[1].url: is not a URL",
     series=1_200_000,
     series_budget=1_000_000,
@@ -93,6 +106,10 @@ def test_problems_name_place_and_time_the_gravest_first() -> None:
         "vc3 is not yet known: its first cycle is not over",
         f"{DOWN.name}: a certificate expired 3 days ago",
         f"{DOWN.name}: 25 entities are left out, asking fails",
+        "cloud east: nova-compute on vmware1 is up but useless: vCenter vc2 does not answer",
+        "cloud east: 1 operation is in flight for longer than the limit: "
+        "power_off of server 7f0c on vmware1 for 12 min, limit 10",
+        "27 objects do not fit together between cloud and vCenter",
         f"the configuration could not be reloaded, the one before is in force: {ILL.reload_error}",
         "1,200,000 series exceed the budget of 1,000,000: 2 families are left out",
     )
@@ -117,7 +134,7 @@ def test_first_line_says_whether_anything_is_wrong() -> None:
     """The headline and the title tell good from bad, and where."""
     assert '<h1 class="good">All is well: 1 of 1 source up</h1>' in to_html(WELL)
     assert "<title>OK - novacenter</title>" in to_html(WELL)
-    ill = to_html(replace(ILL, sources=(GOOD, NEW), dropped=(), reload_error=""))
+    ill = to_html(replace(ILL, sources=(GOOD, NEW), dropped=(), reload_error="", findings=(), found=0))
     assert '<h1 class="bad">1 problem: vc3 is not yet known: its first cycle is not over</h1>' in ill
     assert "<title>1 wrong - novacenter</title>" in ill
 

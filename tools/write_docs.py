@@ -2,13 +2,13 @@
 
 import difflib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from exporter import catalog
-from exporter.model import HISTORICAL_KINDS, REALTIME_KINDS, Counter, Family, Kind
+from exporter import catalog, cloudcatalog, joincatalog
+from exporter.model import HISTORICAL_KINDS, REALTIME_KINDS, Counter, Kind
 from exporter.telemetry import Telemetry
 from exporter.vcenter.counters import family, unit_of
 from simulator import counters as vcenter
@@ -20,6 +20,18 @@ INTRODUCTION = """# Metrics
 Written by `make docs` from the code; do not edit. Values are in base units. Performance series carry `vcenter`,
 `moid`, the object's name under its kind (`vm`, `host`, `cluster`, `datastore`, ...) and, where a counter has instances,
 `device`; everything else about an object is on its `_info` series. Where vCenter has no sample there is no series.
+"""
+
+CLOUDS = """## OpenStack and vCenter tasks
+
+Series of a cloud carry `cloud`: its name in the configuration, with `/` and the region behind it where it has several.
+`host` is the host of a service; with Nova's operations it is that of nova-compute. `hypervisor` is Nova's name of a
+hypervisor, with VMware `<cluster moid>.<vCenter instance UUID>`; on `openstack_hypervisor_info` the two are
+`cluster_moid`, which is `moid` of `vsphere_cluster_info`, and `instance_uuid` as on `vsphere_vcenter_info`. `service`
+is nova, cinder or neutron; `reason` is driver, build_failures, new_service, operator (any text of which no program is
+known) or unstated. What could not be read has no series; `novacenter_cloud_reading` says so. vCenter's tasks carry
+`vcenter`.
+
 """
 
 COUNTERS = """## Performance counters
@@ -37,31 +49,37 @@ def table(*head: str, rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines) + "\n"
 
 
-def fixed_families() -> Iterator[Family]:
-    """The families of the catalogue, in its order."""
-    for thing in vars(catalog).values():
-        if isinstance(thing, Family):
-            yield thing
-
-
 def inventory_section() -> str:
     """What is known of vCenter's objects apart from counters."""
-    rows = ((f"`{f.name}`", f.kind, f.help, f.source) for f in fixed_families())
+    rows = ((f"`{f.name}`", f.kind, f.help, f.source) for f in catalog.every_family())
     return "## Inventory and state\n\n" + table("metric", "type", "meaning", "vSphere source", rows=rows)
+
+
+def cloud_section() -> str:
+    """What is known of clouds, of vCenter's tasks, and of both sides together."""
+    families = (f for room in (cloudcatalog, joincatalog) for f in room.every_family())
+    rows = ((f"`{f.name}`", f.kind, f.help, f.source) for f in families)
+    fixed = table("metric", "type", "meaning", "source", rows=rows)
+    return f"{CLOUDS}{fixed}\n{table('metric', 'type', 'labels', 'meaning', rows=instruments(own=False))}"
 
 
 def own_section() -> str:
     """What the agent says about itself and its sources."""
-    collectors = Telemetry().registry._collector_to_names
+    return "## The agent itself\n\n" + table("metric", "type", "labels", "meaning", rows=instruments(own=True))
+
+
+def instruments(*, own: bool) -> list[tuple[str, ...]]:
+    """What is on the agent's registry, sorted: of the agent itself, or of clouds and tasks."""
     rows = []
-    for collector in collectors:
+    for collector in Telemetry().registry._collector_to_names:
         if not isinstance(collector, MetricWrapperBase):
             continue
         [metric] = collector.describe()
         name = f"{metric.name}_total" if metric.type == "counter" else metric.name
-        labels = ", ".join(f"`{label}`" for label in collector._labelnames)
-        rows.append((f"`{name}`", metric.type, labels, metric.documentation))
-    return "## The agent itself\n\n" + table("metric", "type", "labels", "meaning", rows=sorted(rows))
+        if name.startswith(("nova_vmware_", "openstack_", "vsphere_task_")) is not own:
+            labels = ", ".join(f"`{label}`" for label in collector._labelnames)
+            rows.append((f"`{name}`", metric.type, labels, metric.documentation))
+    return sorted(rows)
 
 
 def scale(unit: str) -> str:
@@ -84,7 +102,7 @@ def counter_section() -> str:
 
 def main(arguments: list[str]) -> int:
     """0, or with --check 1 where the committed page is another."""
-    page = f"{INTRODUCTION}\n{own_section()}\n{inventory_section()}\n{counter_section()}"
+    page = f"{INTRODUCTION}\n{own_section()}\n{inventory_section()}\n{cloud_section()}\n{counter_section()}"
     if arguments != ["--check"]:
         PAGE.write_text(page, encoding="utf-8")
         return 0

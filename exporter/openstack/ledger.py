@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from exporter.openstack.operations import Limits
 from exporter.openstack.timeouts import (
@@ -55,6 +55,11 @@ class Book:
         """How many names were not known since the start, by action and task_state."""
         return self._unknown
 
+    def place(self) -> tuple[float | None, tuple[str, ...]]:
+        """Where reading went on before the restart: ``CloudSnapshot.mark`` and ``watched``. Raises sqlite3.Error."""
+        found = self._state.operations(self._cloud) if self._state else None
+        return (None, ()) if found is None else (found.mark, found.watched)
+
     def load(self, now: float) -> None:
         """Takes up what was recorded before; of a cloud never seen, what ended before ``now`` is history.
 
@@ -66,8 +71,17 @@ class Book:
             timeouts, ended = self._state.tallies(self._cloud)
             self._tallies = (dict(timeouts), dict(ended))
 
-    def take(self, snapshot: Snapshot, *, cause: Callable[[Operation], Cause]) -> Step:
+    def take(
+        self,
+        snapshot: Snapshot,
+        *,
+        cause: Callable[[Operation], Cause],
+        mark: float | None = None,
+        watched: Iterable[str] = (),
+    ) -> Step:
         """Takes over a snapshot; its news. Raises sqlite3.Error, and then the same snapshot, or a later one, has them.
+
+        ``mark`` and ``watched`` are kept for ``place``.
 
         Writes to the disk: belongs in a thread.
         """
@@ -76,7 +90,8 @@ class Book:
         timeouts = [_timeout(found) for found in step.timed_out]
         ended = [_end(found) for found in step.ended]
         if self._state and step.ledger is not ledger:
-            self._state.record(self._cloud, saved(step.ledger), timeouts=timeouts, ended=ended)
+            operations = replace(saved(step.ledger), mark=mark, watched=tuple(watched))
+            self._state.record(self._cloud, operations, timeouts=timeouts, ended=ended)
         self._ledger = step.ledger
         self._pairs.update((operation.host, operation.name) for operation in step.ledger.opened.values())
         self._unknown.update(what for what, _ in step.unknown)

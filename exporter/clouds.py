@@ -1,0 +1,141 @@
+"""All clouds of the configuration: a poller for each region, and the identity that joins them with the vCenters."""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
+
+from exporter.clock import Clock
+from exporter.cloudpoller import CloudPoller, CloudReport, CloudSurroundings, source_of
+from exporter.config import Cloud
+from exporter.errors import SourceError
+from exporter.identity import Identity
+from exporter.joinmodel import HOLDS, FindingKind
+from exporter.openstack.session import Session
+from exporter.poller import Poller, Publish
+from exporter.state import State
+from exporter.telemetry import Telemetry
+
+_log = logging.getLogger("novacenter.cloud")
+
+
+@dataclass(slots=True)
+class _Running:
+    poller: CloudPoller
+    tasks: tuple[asyncio.Task[None], ...]
+    identity: tuple[object, ...]
+
+
+Prepared = Mapping[str, tuple[Cloud, Session]]
+"""A session for each region that is to be polled, by the name of its poller."""
+
+
+class Clouds:
+    """The clouds of one agent. ``vcenters`` tells the running pollers of vCenters by name.
+
+    ``publish`` puts a part of a source on the page, ``remove`` takes a source off it; ``holds`` is as in ``join``.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        telemetry: Telemetry,
+        publish: Publish,
+        remove: Callable[[str], None],
+        state: State | None,
+        vcenters: Callable[[], Mapping[str, Poller]],
+        cycled: Callable[[str, CloudReport], None] = lambda *_: None,
+        holds: Mapping[FindingKind, float] = HOLDS,
+    ) -> None:
+        self._clock = clock
+        self._rng = random.Random()  # noqa: S311 - spreads retries over time, keeps no secret
+        self._telemetry = telemetry
+        self._publish = publish
+        self._remove = remove
+        self._state = state
+        self._vcenters = vcenters
+        self._cycled = cycled
+        self._running: dict[str, _Running] = {}
+        self.identity = Identity(clock=clock, publish=publish, vcenters=vcenters, holds=holds)
+
+    @property
+    def pollers(self) -> tuple[CloudPoller, ...]:
+        """The running pollers."""
+        return tuple(running.poller for running in self._running.values())
+
+    async def prepare(self, clouds: Iterable[Cloud]) -> Prepared:
+        """Makes the sessions of what is new or has changed; nothing runs yet. Raises ConfigError."""
+        made: dict[str, tuple[Cloud, Session]] = {}
+        for cloud in clouds:
+            for name, region in regions(cloud).items():
+                running = self._running.get(name)
+                if running is None or running.identity != identity_of(cloud):
+                    made[name] = (cloud, await asyncio.to_thread(self._session, cloud, region))
+        return made
+
+    async def take_over(self, clouds: Iterable[Cloud], prepared: Prepared) -> None:
+        """Ends what is not configured any more or has changed, and starts what was prepared."""
+        wanted = {name for cloud in clouds for name in regions(cloud)}
+        for name in list(self._running):
+            if name not in wanted or name in prepared:
+                await self._end(name)
+            else:
+                self._running[name].poller.session.retry_login_now()
+        for name, (cloud, session) in prepared.items():
+            self._start(name, cloud, session)
+
+    def stop(self) -> list[Coroutine[None, None, None]]:
+        """What ends each cloud."""
+        return [self._end(name) for name in list(self._running)]
+
+    def _session(self, cloud: Cloud, region: str | None) -> Session:
+        return Session(cloud, region=region, clock=self._clock, rng=self._rng)
+
+    def make(self, name: str, cloud: Cloud, session: Session) -> CloudPoller:
+        """A poller that does not run yet."""
+
+        def vcenters() -> Mapping[str, Poller]:
+            return {key: poller for key, poller in self._vcenters().items() if key in cloud.vcenters}
+
+        world = CloudSurroundings(
+            clock=self._clock,
+            telemetry=self._telemetry,
+            publish=self._publish,
+            state=self._state,
+            vcenters=vcenters,
+            identity=self.identity,
+            cycled=self._cycled,
+        )
+        return CloudPoller(cloud, session, name=name, world=world)
+
+    def _start(self, name: str, cloud: Cloud, session: Session) -> None:
+        poller = self.make(name, cloud, session)
+        tasks = [asyncio.create_task(poller.run(), name=source_of(name))]
+        self._running[name] = _Running(poller, tuple(tasks), identity_of(cloud))
+
+    async def _end(self, name: str) -> None:
+        running = self._running.pop(name)
+        for task in running.tasks:
+            task.cancel()
+        for task in running.tasks:
+            with contextlib.suppress(asyncio.CancelledError, SourceError):
+                await task
+        await self.identity.forget(name)
+        self._remove(source_of(name))
+        self._telemetry.forget_cloud(name)
+
+
+def regions(cloud: Cloud) -> Mapping[str, str | None]:
+    """The name of each poller of a cloud, and its region: the cloud's own where there is at most one."""
+    if len(cloud.regions) <= 1:
+        return {cloud.name: next(iter(cloud.regions), None)}
+    return {f"{cloud.name}/{region}": region for region in cloud.regions}
+
+
+def identity_of(cloud: Cloud) -> tuple[object, ...]:
+    """The configuration of a cloud together with the contents of its files: renewed ones are a change."""
+    files = (cloud.clouds_file, cloud.tls.ca_file, cloud.tls.client_cert, cloud.tls.client_key)
+    return (cloud, *(file.read_bytes() if file and file.is_file() else b"" for file in files))
