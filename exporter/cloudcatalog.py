@@ -242,12 +242,12 @@ class Durations:
             buckets=RUN_BUCKETS,
         )
 
-    def forget(self, source: str) -> None:
+    def forget(self, *, cloud: str = "", vcenter: str = "") -> None:
         """Drops every series of a cloud or vCenter that is no longer configured."""
         for histogram in (self.operation, self.build):
-            histogram.remove_by_labels({"cloud": source})
+            histogram.remove_by_labels({"cloud": cloud})
         for histogram in (self.queue, self.run):
-            histogram.remove_by_labels({"vcenter": source})
+            histogram.remove_by_labels({"vcenter": vcenter})
 
 
 class Probes:

@@ -169,14 +169,15 @@ class Telemetry:
     def forget(self, vcenter: str) -> None:
         """Drops every series of a vCenter that is no longer configured."""
         self._totals = {key: value for key, value in self._totals.items() if key[0] != vcenter}
-        self.durations.forget(vcenter)
+        self.durations.forget(vcenter=vcenter)
         for metric in vars(self).values():
             if isinstance(metric, Gauge | Counter | Histogram) and "vcenter" in metric._labelnames:  # noqa: SLF001
                 metric.remove_by_labels({"vcenter": vcenter})
 
     def forget_cloud(self, cloud: str) -> None:
         """Drops every series of a cloud that is no longer configured."""
-        for metrics in (self.durations, self.cloud_cycles, self.cloud_probes):
+        self.durations.forget(cloud=cloud)
+        for metrics in (self.cloud_cycles, self.cloud_probes):
             metrics.forget(cloud)
         self.cloud_skipped.remove_by_labels({"cloud": cloud})
 

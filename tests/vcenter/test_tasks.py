@@ -216,7 +216,7 @@ def test_the_page(golden: Callable[[str, str], None]) -> None:
     promtool = [require("promtool"), "check", "metrics"]
     found = subprocess.run(promtool, input=text, capture_output=True, text=True, check=False)
     assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
-    durations.forget("vc1")
+    durations.forget(vcenter="vc1")
     assert "vc1" not in generate_latest(registry).decode()
 
 
