@@ -19,11 +19,12 @@ from exporter.errors import ConfigError
 from exporter.jobs import Jobs
 from exporter.late import Late, LateSeries
 from exporter.overview import overview
-from exporter.poller import Poller, Surroundings
+from exporter.poller import Poller
 from exporter.progress import Listing
 from exporter.publisher import Publisher
 from exporter.state import State
 from exporter.status import Status
+from exporter.surroundings import Surroundings
 from exporter.telemetry import Telemetry
 from exporter.vcenter.sampler import Report
 from exporter.web import application, serve

@@ -91,7 +91,14 @@ VM_TOOLS_RUNNING = _gauge(
 VM_TOOLS = _info("vm_tools", "State and version of VMware Tools; 1.", "VirtualMachine.guest")
 VM_GUEST = _info("vm_guest", "Name and address that the guest reports; 1.", "VirtualMachine.guest")
 VM_DISK_CAPACITY = _gauge("vm_disk_capacity_bytes", "Size of a virtual disk.", "VirtualDisk.capacityInBytes")
-VM_DISK = _info("vm_disk", "Backing, mode and datastore of a virtual disk; 1.", "VirtualDisk.backing")
+VM_DISK = _info(
+    "vm_disk", "Backing, mode, datastore and Cinder volume of a virtual disk; 1.", "VirtualDisk.backing, extraConfig"
+)
+VM_NIC = _info(
+    "vm_nic",
+    "Address, network and Neutron port of a virtual network card; 1.",
+    "VirtualEthernetCard, extraConfig",
+)
 VM_SNAPSHOTS = _gauge("vm_snapshots", "Number of snapshots.", "VirtualMachine.snapshot")
 VM_SNAPSHOT_OLDEST = _gauge(
     "vm_snapshot_oldest_timestamp_seconds",
@@ -145,6 +152,20 @@ HOST_LUNS_NO_REDUNDANCY = _gauge(
     "host_storage_luns_without_redundancy",
     "Number of logical units of several paths of which one is left that is active or standby.",
     "HostSystem.config.storageDevice.multipathInfo",
+)
+HOST_STORAGE_LOST = _gauge(
+    "host_storage_lost",
+    "Devices and volumes that the host said it lost and not that they are back, by reason; 0 where none.",
+    "EventEx.eventTypeId",
+)
+HOST_STORAGE_LOST_SINCE = _gauge(
+    "host_storage_lost_timestamp_seconds", "When the host said that it lost the device.", "EventEx.createdTime"
+)
+STORAGE_EVENTS = Family(
+    "vsphere_storage_events_total",
+    "counter",
+    "Events of hosts about storage lost and restored, since the agent's start.",
+    source="EventEx.eventTypeId",
 )
 HOST_LUNS_DOWN = _gauge(
     "host_storage_luns_down",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from prometheus_client import disable_created_metrics
 
-from exporter import check, demo, logs, once, progress
+from exporter import check, demo, logs, once, progress, slacommand
 from exporter.app import App
 from exporter.clock import Clock
 from exporter.config import Config
@@ -104,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
     commands.add_parser("simulate", help="the simulated vCenter by itself", add_help=False)
+    slacommand.add(commands.add_parser("sla", parents=[_logging(level="warning")], help="incidents and their timers"))
     return parser
 
 

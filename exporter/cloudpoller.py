@@ -29,9 +29,10 @@ from exporter.openstack.services import Outcome, ServicesSnapshot, read_services
 from exporter.openstack.servicetruth import VCenterState, Verdict
 from exporter.openstack.session import Session
 from exporter.openstack.timeouts import Cause, Occurrence, Operation, Snapshot, Step
-from exporter.poller import Poller, Publish
+from exporter.poller import Poller
 from exporter.pulse import Pulse
 from exporter.state import State
+from exporter.surroundings import Publish
 from exporter.telemetry import Telemetry
 
 _log = logging.getLogger("novacenter.cloud")
@@ -278,7 +279,10 @@ class CloudPoller:
 
     def _recovered(self, snapshot: CloudSnapshot) -> None:
         if snapshot.error is not None:
-            self._notices["operations"].failed(snapshot.error, nature=f"part {snapshot.error.outcome}")
+            outcome = snapshot.error.outcome
+            # Nova that asked to wait is not asked at all for some cycles, then again: by turns, and still one failure.
+            nature = outcome if outcome == "rate_limited" else f"part {outcome}"
+            self._notices["operations"].failed(snapshot.error, nature=nature)
         else:
             self._notices["operations"].well()
         if self._errors.pop("operations", None) is not None and not self._errors:

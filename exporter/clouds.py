@@ -14,8 +14,9 @@ from exporter.errors import SourceError
 from exporter.identity import Identity
 from exporter.joinmodel import HOLDS, FindingKind
 from exporter.openstack.session import Session
-from exporter.poller import Poller, Publish
+from exporter.poller import Poller
 from exporter.state import State
+from exporter.surroundings import Publish
 from exporter.telemetry import Telemetry
 
 _log = logging.getLogger("novacenter.cloud")

@@ -64,7 +64,10 @@ class Globs:
 
 @dataclass(frozen=True, slots=True)
 class VCenter:
-    """One vCenter to read. ``extension_key`` asks for login by the client certificate (LoginExtensionByCertificate)."""
+    """One vCenter to read. ``extension_key`` asks for login by the client certificate (LoginExtensionByCertificate).
+
+    ``nova_users`` and ``cinder_users`` are the users by which these services log in to it.
+    """
 
     name: str
     url: str
@@ -81,6 +84,8 @@ class VCenter:
     instances: Mapping[Kind, bool] = field(default_factory=dict)
     realtime_interval: float = 20.0
     historical_interval: float = 300.0
+    nova_users: tuple[str, ...] = ()
+    cinder_users: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,20 @@ class LimitRule:
     project: str | None = None
     flavor: str | None = None
     operation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notifications:
+    """Where Nova's versioned notifications are heard. ``url`` is the broker's, ``amqp://`` or ``amqps://``.
+
+    ``exchange`` and ``topic`` are Nova's; names of our own queues begin with ``queue``.
+    """
+
+    url: Secret
+    exchange: str = "nova"
+    topic: str = "versioned_notifications"
+    queue: str = "novacenter"
+    tls: Tls = Tls()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +143,7 @@ class Cloud:
     request_budget: int = 60
     limits: Mapping[str, float] = field(default_factory=dict)
     limit_rules: tuple[LimitRule, ...] = ()
+    notifications: Notifications | None = None
 
 
 @dataclass(frozen=True, slots=True)

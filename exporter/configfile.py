@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from exporter import configbroker as broker
 from exporter import configvalues as values
-from exporter.config import Cloud, Config, Globs, LimitRule, Secret, Timeouts, Tls, VCenter
+from exporter.config import Cloud, Config, Globs, LimitRule, Notifications, Secret, Timeouts, Tls, VCenter
 from exporter.configvalues import COPYABLE_LABELS, DEFAULT_COUNTERS, DEFAULT_INSTANCES, BadValueError
 from exporter.configyaml import Field, Origin, Reader, each, parse, scalar
 from exporter.errors import ConfigError
@@ -140,6 +141,16 @@ def _by_kind(keys: Mapping[str, Reader]) -> Reader:
     return lambda field: {Kind(key): value for key, value in _members(keys, field.section(keys)).items()}
 
 
+def _distinct(reader: Callable[[Field], str], field: Field) -> tuple[str, ...]:
+    read: list[str] = []
+    for item in field.items():
+        value = reader(item)
+        if value in read:
+            raise item.error(f"is there twice, first as {field.key.split('.')[-1]}[{read.index(value)}]; remove one")
+        read.append(value)
+    return tuple(read)
+
+
 VCENTER_KEYS: Mapping[str, Reader] = {
     "name": scalar(values.name),
     "url": scalar(values.vcenter_url),
@@ -158,6 +169,8 @@ VCENTER_KEYS: Mapping[str, Reader] = {
     # vCenter keeps an hour of realtime samples (vSphere API reference, PerformanceManager).
     "realtime_interval": scalar(values.duration(1, 1800)),
     "historical_interval": scalar(values.duration(1, 86400)),
+    "nova_users": partial(_distinct, _text),
+    "cinder_users": partial(_distinct, _text),
 }
 
 
@@ -227,14 +240,21 @@ def _region(field: Field) -> tuple[str, ...]:
     return (_text(field),)
 
 
-def _distinct(reader: Callable[[Field], str], field: Field) -> tuple[str, ...]:
-    read: list[str] = []
-    for item in field.items():
-        value = reader(item)
-        if value in read:
-            raise item.error(f"is there twice, first as {field.key.split('.')[-1]}[{read.index(value)}]; remove one")
-        read.append(value)
-    return tuple(read)
+NOTIFICATION_KEYS: Mapping[str, Reader] = {
+    "url_file": lambda field: field.check(broker.url, _password_file(field)),
+    "url_env": lambda field: field.check(broker.url, _password_env(field)),
+    "exchange": scalar(broker.name),
+    "topic": scalar(broker.name),
+    "queue": scalar(broker.name),
+    "tls": partial(_tls, CLOUD_TLS_KEYS),
+}
+
+
+def _notifications(field: Field) -> Notifications:
+    found = field.section(NOTIFICATION_KEYS)
+    broker.check_installed(field)
+    broker.check_one_url(field, found)
+    return Notifications(**broker.with_url(found, _members(NOTIFICATION_KEYS, found)))
 
 
 CLOUD_KEYS: Mapping[str, Reader] = {
@@ -263,6 +283,7 @@ CLOUD_KEYS: Mapping[str, Reader] = {
     "request_budget": scalar(values.whole(5, 100_000)),
     "limits": _limits,
     "limit_rules": each(_rule),
+    "notifications": _notifications,
 }
 
 _WAYS: Mapping[

@@ -15,7 +15,10 @@ from urllib.parse import SplitResult, urlsplit
 from exporter.config import Globs, Secret
 from exporter.model import Kind
 
-COPYABLE_LABELS = ("cluster", "datacenter", "folder", "host", "resource_pool", "vapp", "uuid", "instance_uuid")
+COPYABLE_LABELS = (
+    *("cluster", "datacenter", "folder", "host", "resource_pool", "vapp", "uuid", "instance_uuid"),
+    *("server", "project", "flavor", "image", "availability_zone", "nova_host"),
+)
 """What ``labels`` may copy on to performance series."""
 
 DEFAULT_COUNTERS: Mapping[Kind, Globs] = MappingProxyType(
@@ -324,7 +327,7 @@ def auth_url(value: object) -> str:
 def is_unencrypted(url: str) -> bool:
     """Whether what is sent to ``url`` leaves this machine in the clear."""
     parts = urlsplit(url)
-    return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
+    return parts.scheme in {"http", "amqp"} and not _is_loopback(parts.hostname or "")
 
 
 def interface(value: object) -> str:

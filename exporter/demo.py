@@ -4,13 +4,14 @@ import asyncio
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from exporter.app import App
 from exporter.clock import Clock
+from exporter.cloudpoller import CloudReport
 from exporter.config import Config
 from exporter.configfile import load
 from exporter.errors import NovacenterError
@@ -28,9 +29,23 @@ vcenters:
     username: user
     password_env: DEMO_PASSWORD
     tls: {{thumbprint: "{thumbprint}"}}
+    nova_users: ['VSPHERE.LOCAL\\nova']
 labels: [cluster]
-clouds: []
+clouds:
+  - name: demo
+    auth_url: {cloud_url}
+    username: user
+    password_env: DEMO_PASSWORD
+    project_name: admin
+    vcenters: [demo]
+    interval: 10s
+    limits: {{power_off: 20s, reboot: 20s, create: 60s}}
 """
+
+_PROMISE = """\
+In about 30 s a power-off has hung for longer than its limit of 20 s, in a vCenter task that never ends:
+  curl -s {address}/metrics | grep 'nova_vmware_task_timeouts_total.* [1-9]'
+Every minute something else hangs or fails: a build, a task in the queue, a nova-compute, Nova itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +72,12 @@ async def run(demo: Demo, *, stop: asyncio.Event) -> int:
     """Starts simulator and agent, says where to look, and a line per cycle. Returns the exit code."""
     simulator = await _start(demo)
     try:
-        url, thumbprint = await _address(simulator)
+        there = await _address(simulator)
         with tempfile.TemporaryDirectory(prefix="novacenter-demo-") as state:
-            config = _config(demo, url=url, thumbprint=thumbprint, state=Path(state))
-            app = App(config, load=lambda: config, clock=Clock(), cycled=_line)
+            config = _config(demo, there, Path(state))
+            app = App(config, load=lambda: config, clock=Clock(), cycled=_line, cloud_cycled=_cloud_line)
             timer = asyncio.get_running_loop().call_later(demo.seconds, stop.set) if demo.seconds else None
-            await app.run(stop, started=lambda address: _welcome(address, url))
+            await app.run(stop, started=lambda address: _welcome(address, there))
             if timer:
                 timer.cancel()
     finally:
@@ -75,18 +90,20 @@ async def run(demo: Demo, *, stop: asyncio.Event) -> int:
 
 async def _start(demo: Demo) -> asyncio.subprocess.Process:
     size = ["--hosts", str(demo.hosts), "--vms", str(demo.vms)]
+    cloud = ["--cloud-listen", "127.0.0.1:0", "--incidents"]
     return await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "simulator", "--listen", "127.0.0.1:0", "--user", "user", "--password", "pass", "--churn"),
         *size,
+        *cloud,
         stdout=asyncio.subprocess.PIPE,
         # Ctrl-C is for the agent, which then ends the simulator.
         start_new_session=True,
     )
 
 
-async def _address(simulator: asyncio.subprocess.Process) -> tuple[str, str]:
-    """The URL and certificate thumbprint from the simulator's READY line."""
+async def _address(simulator: asyncio.subprocess.Process) -> Mapping[str, str]:
+    """What the simulator's READY line says: ``url``, ``thumbprint`` and ``cloud_url``."""
     if simulator.stdout is None:
         raise NovacenterError("the simulator has no standard output")
     try:
@@ -94,30 +111,46 @@ async def _address(simulator: asyncio.subprocess.Process) -> tuple[str, str]:
     except TimeoutError as error:
         raise NovacenterError(f"the simulator was not ready within {START_LIMIT:g} s") from error
     found = dict(word.split("=", 1) for word in line.split()[1:] if "=" in word)
-    if not line.startswith("READY") or "url" not in found:
+    if not line.startswith("READY") or not {"url", "thumbprint", "cloud_url"} <= found.keys():
         raise NovacenterError(f"the simulator did not start: {line.strip() or 'it ended without a word'}")
-    return found["url"], found.get("thumbprint", "")
+    return found
 
 
-def _config(demo: Demo, *, url: str, thumbprint: str, state: Path) -> Config:
+def _config(demo: Demo, there: Mapping[str, str], state: Path) -> Config:
     file = state / "novacenter.yml"
-    file.write_text(_CONFIG.format(listen=demo.listen, state=state, url=url, thumbprint=thumbprint))
+    file.write_text(_CONFIG.format(listen=demo.listen, state=state, **there))
     return load(file, environ={"DEMO_PASSWORD": "pass"})
 
 
-def _welcome(address: str, url: str) -> None:
-    say(f"vCenter simulator  {url}")
+def _welcome(address: str, there: Mapping[str, str]) -> None:
+    say(f"vCenter simulator  {there['url']}")
+    say(f"cloud simulator    {there['cloud_url']}")
     say(f"metrics            {address}/metrics")
     say(f"status             {address}/")
+    say(_PROMISE.format(address=address))
     say("Ctrl-C ends it")
+
+
+def _now() -> str:
+    return f"{datetime.fromtimestamp(Clock().now()).astimezone():%H:%M:%S}"
+
+
+def _cloud_line(source: str, report: CloudReport) -> None:
+    outcome = f"failed: {report.error}" if report.error else "ok"
+    say(
+        f"{_now()} {source} cloud: {outcome}; {report.servers} servers, {report.opened} operations in flight, "
+        f"{report.ended} ended; {report.requests} requests; {report.seconds:.2f} s"
+    )
+    for found in report.timed_out:
+        what = f"{found.operation.name} of server {found.operation.server} on {found.operation.host or 'no host'}"
+        say(f"{_now()} {source} cloud: TIMEOUT of {what}: {found.cause.value}")
 
 
 def _line(source: str, report: Report) -> None:
     entities = ", ".join(f"{kind.value} {count}" for kind, count in report.planned.items() if count)
     received = sum(totals.received for totals in report.totals.values())
     outcome = f"failed: {report.error}" if report.error else "ok"
-    now = datetime.fromtimestamp(Clock().now()).astimezone()
     say(
-        f"{now:%H:%M:%S} {source} {report.schedule}: {outcome}; {entities or 'nothing to ask'}; "
+        f"{_now()} {source} {report.schedule}: {outcome}; {entities or 'nothing to ask'}; "
         f"{received} samples so far; {report.seconds:.2f} s"
     )

@@ -11,7 +11,8 @@ from exporter.join import join
 from exporter.joinfindings import finding_rows
 from exporter.joinmodel import HOLDS, CloudView, Finding, FindingKind, Joined, VCenterView
 from exporter.model import Kind
-from exporter.poller import Poller, Publish
+from exporter.poller import Poller
+from exporter.surroundings import Publish
 
 SOURCE = "identity"
 """The publisher's name of the findings: they are of no single source."""

@@ -4,7 +4,6 @@ What is looked for where is a Scope. One that cannot be checked, because a side 
 count unless something was found all the same.
 """
 
-from collections import Counter as Tally
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -77,13 +76,13 @@ def judge(found: Match, *, boots: Mapping[Vm, float], last: Mapping[Key, float],
     checked = _checked(found)
     seen: dict[Key, float] = {}
     held: list[tuple[Suspect, float]] = []
-    counts: Tally[Scope] = Tally(dict.fromkeys(checked, 0))
+    counts = dict.fromkeys(checked, 0)
     for suspect in suspects(found, boots, known=last):
         if suspect.key in seen:
             continue
         seen[suspect.key] = since = min(now, last.get(suspect.key, now))
         if now - since >= holds.get(suspect.kind, 0.0):
-            counts[suspect.scope] += 1
+            counts[suspect.scope] = counts.get(suspect.scope, 0) + 1
             held.append((suspect, since))
     _remember(seen, last, checked)
     held.sort(key=_importance)

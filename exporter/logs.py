@@ -33,3 +33,6 @@ def set_up(stream: TextIO, *, form: str, level: str) -> None:
     # These log each request and each run of a chore.
     for name in ("aiohttp.access", "apscheduler"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # These log every broken connection, which exporter.notifications says when it begins.
+    for name in ("aio_pika", "aiormq"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -54,7 +54,8 @@ class Entity:
     writes it).
     ``queryable`` is false where vCenter has no samples to give: a VM that is not powered on, a host that is not
     connected, an inaccessible datastore. Such an entity stays in the inventory with its state.
-    ``labels`` are the values that ``labels:`` of the configuration may copy on to performance series.
+    ``labels`` are the values that ``labels:`` of the configuration may copy on to performance series. ``devices`` are
+    further labels of a device's series, by its name in performance counters: ``scsi0:0`` -> (("volume", "..."),).
     """
 
     moid: str
@@ -64,6 +65,7 @@ class Entity:
     path: str = ""
     queryable: bool = True
     labels: Mapping[str, str] = field(default_factory=dict)
+    devices: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

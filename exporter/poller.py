@@ -3,15 +3,14 @@
 import asyncio
 import contextlib
 import logging
-import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from functools import partial
 
-from exporter import certificates, taskwatch
+from exporter import certificates
 from exporter.account import Account
-from exporter.clock import Clock
 from exporter.config import Globs, VCenter
 from exporter.errors import Fault, SourceError
+from exporter.eventwatch import EventWatch
 from exporter.exposition import Scale
 from exporter.inventorypage import InventoryPage
 from exporter.late import LateSeries
@@ -21,8 +20,8 @@ from exporter.openstack.tasks import Health
 from exporter.progress import Listing
 from exporter.pulse import Pulse
 from exporter.store import Store
+from exporter.surroundings import Marks, Surroundings, Tags
 from exporter.taskwatch import TaskWatch
-from exporter.telemetry import Telemetry
 from exporter.vcenter import counters, limits
 from exporter.vcenter.decode import Decoder
 from exporter.vcenter.inventory import Inventory
@@ -46,29 +45,8 @@ KEEP_ALIVE = 60.0
 HISTORICAL_PERIOD = 300
 """Seconds of the finest rollup (vSphere Web Services SDK guide, "Historical Intervals")."""
 
-LOOPS = ("inventory", "keep-alive", "realtime", "historical", "tasks")
-
-Publish = Callable[[str, str, Mapping[Family, bytes], Mapping[Family, int]], None]
-"""Source, part of it, rendered families, and how many series each has; empty mappings take the part off the page."""
-
-Tags = Mapping[str, Mapping[str, str]]
-"""Labels of VMs by managed object id."""
-
-Marks = Mapping[str, Mapping[str, int]]
-"""High-water marks to keep over a restart: kind -> moid -> epoch seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a poller is given by the application."""
-
-    clock: Clock
-    rng: random.Random
-    telemetry: Telemetry
-    publish: Publish
-    labels: tuple[str, ...] = ()
-    late: Callable[[str, Iterator[LateSeries]], None] = lambda *_: None
-    cycled: Callable[[str, Report], None] = lambda *_: None
+SIDES = {"tasks": 10.0, "events": 20.0}
+"""Seconds between two readings of what is beside the samples: a request each, whose answer has what is new."""
 
 
 class Poller:
@@ -91,6 +69,7 @@ class Poller:
         self._tags: Tags = {}
         self._taking = asyncio.Lock()
         self._tasks = TaskWatch(self.session, vcenter, clock=world.clock, durations=world.telemetry.durations)
+        self._events = EventWatch(self.session, vcenter.name, clock=world.clock)
         self.abilities: Abilities | None = None
         self._refreshes: dict[Kind, int] = {}
         self._logins = 0
@@ -101,7 +80,7 @@ class Poller:
         self._bounds = Bounds(connections=vcenter.connections)
         self._realtime: Realtime | None = None
         self._historical: Historical | None = None
-        self._notices = {what: Notice(_log, f"vCenter {vcenter.name}: {what}") for what in LOOPS}
+        self._notices = {loop: Notice(_log, f"vCenter {vcenter.name}: {loop}") for loop in self._beats()}
         self.reports: dict[str, Report] = {}
         self.missing: dict[Kind, tuple[str, ...]] = {}
         self.certificates: dict[str, float] = {}
@@ -117,13 +96,8 @@ class Poller:
         """Polls until cancelled; logs out and closes the connections then."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._pulse("inventory", 5.0).run(self._watching))
-                group.create_task(self._pulse("keep-alive", KEEP_ALIVE).run(self.keep_alive))
-                group.create_task(self._pulse("realtime", self.vcenter.realtime_interval).run(self.realtime_cycle))
-                group.create_task(
-                    self._pulse("historical", self.vcenter.historical_interval).run(self.historical_cycle)
-                )
-                group.create_task(self._pulse("tasks", taskwatch.PERIOD).run(self.tasks_cycle))
+                for name, (interval, beat) in self._beats().items():
+                    group.create_task(self._pulse(name, interval).run(beat))
         finally:
             await self.close()
 
@@ -149,17 +123,20 @@ class Poller:
         """One cycle of clusters, datastores, resource pools and datacenters; waits for the first inventory."""
         await self._cycle("historical")
 
-    async def tasks_cycle(self) -> None:
-        """Reads vCenter's tasks; waits for the first inventory. That they cannot be read leaves the vCenter up."""
+    async def side_cycle(self, name: str) -> None:
+        """Reads one of SIDES; waits for the first inventory. That it cannot be read leaves the vCenter up."""
         await self._arrived.wait()
-        try:
-            rendered = await self._tasks.cycle(self._listed, self.skew)
-        except SourceError as error:
-            self._notices["tasks"].failed(error, nature=error.outcome)
-            self._world.publish(self.name, "tasks", {}, {})
+        if self._listed is None:
             return
-        self._notices["tasks"].well()
-        self._world.publish(self.name, "tasks", *rendered)
+        side = self._tasks if name == "tasks" else self._events
+        try:
+            rendered = await side.cycle(self._listed, self.skew)
+        except SourceError as error:
+            self._notices[name].failed(error, nature=error.outcome)
+            self._world.publish(self.name, name, {}, {})
+            return
+        self._notices[name].well()
+        self._world.publish(self.name, name, *rendered)
 
     async def list_inventory(self) -> None:
         """One full listing, without staying for updates."""
@@ -168,6 +145,16 @@ class Poller:
                 await self._take_inventory(inventory)
                 if inventory.complete:
                     break
+
+    def _beats(self) -> dict[str, tuple[float, Callable[[], Awaitable[None]]]]:
+        """Every loop: how often, and what."""
+        return {
+            "inventory": (5.0, self._watching),
+            "keep-alive": (KEEP_ALIVE, self.keep_alive),
+            "realtime": (self.vcenter.realtime_interval, self.realtime_cycle),
+            "historical": (self.vcenter.historical_interval, self.historical_cycle),
+            **{side: (period, partial(self.side_cycle, side)) for side, period in SIDES.items()},
+        }
 
     def _pulse(self, name: str, interval: float) -> Pulse:
         def skipped(count: int) -> None:
@@ -389,5 +376,5 @@ class Poller:
         stale = STALE_INTERVALS * self.vcenter.realtime_interval
         if self._shown and self.last_success is not None and self._clock.now() - self.last_success > stale:
             self._shown = False
-            for part in ("inventory", "realtime", "tasks"):
+            for part in ("inventory", "realtime", *SIDES):
                 self._world.publish(self.name, part, {}, {})

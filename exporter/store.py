@@ -6,10 +6,10 @@ cycle writes values and nothing else; a change in the inventory patches the slot
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from exporter.exposition import Scale, escape
+from exporter.exposition import Scale, escape, label_pairs
 from exporter.late import LateSeries
 from exporter.model import Entity, Family, Kind
 
@@ -67,6 +67,34 @@ class Column:
         for slot in [slot for slot in self.hidden if self.parts[slot]]:
             self.parts[slot - 1] = self.hidden.pop(slot)
         return b"".join(self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Labels:
+    """The labels of an entity's series.
+
+    ``before`` and ``after`` are texts of those that stand before and after ``device`` in order of name; ``pairs`` are
+    the same ones, for the series of a device that has ``more``. ``texts`` are those made so far, by device.
+    """
+
+    before: str
+    after: str
+    pairs: Mapping[str, str]
+    more: Mapping[str, tuple[tuple[str, str], ...]]
+    texts: dict[str, str] = field(default_factory=dict, compare=False)
+
+    def text(self, instance: str) -> str:
+        """All labels of a series, in order of name."""
+        known = self.texts.get(instance)
+        if known is None:
+            more = self.more.get(instance) if instance else None
+            if more:
+                known = label_pairs({**self.pairs, **dict(more), "device": instance}.items())
+            else:
+                device = f'device="{escape(instance)}",' if instance else ""
+                known = f"{self.before}{device}{self.after}"
+            self.texts[instance] = known
+        return known
 
 
 class _Layout(NamedTuple):
@@ -161,7 +189,7 @@ class Store:
         self, entity: Entity, *, series: Samples, values: list[bytes], times: tuple[int, ...]
     ) -> Iterator[LateSeries]:
         """Samples that are not the newest, as series with their times; -1 is left out."""
-        opener = self._opener(entity)
+        labels = self._labels(entity)
         columns = self._layout(entity.kind, series).columns
         for (_, instance), column, text in zip(series, columns, values, strict=True):
             pairs = [
@@ -171,7 +199,7 @@ class Store:
             ]
             if pairs and column is not self._unasked:
                 texts, stamps = zip(*pairs, strict=True)
-                yield LateSeries(column.family, self._before(column, opener, instance), texts, stamps)
+                yield LateSeries(column.family, self._before(column, labels, instance), texts, stamps)
 
     def _place(self, entity: Entity, series: Samples) -> _Entry:
         layout = self._layout(entity.kind, series)
@@ -183,11 +211,11 @@ class Store:
                 kept = {key: slot for key, slot in owned if slot[0] is not self._unasked}
             else:
                 self._close(old)
-        opener = self._opener(entity)
+        labels = self._labels(entity)
         slots = array("L")
         for key, column in zip(series, layout.columns, strict=True):
             before = kept.pop(key, None)
-            slots.append(before[1] if before else self._open(column, opener, key[1]))
+            slots.append(before[1] if before else self._open(column, labels, key[1]))
         for column, slot in kept.values():
             column.close(slot)
         entry = self._entries[entity.moid] = _Entry(entity, layout, slots)
@@ -213,38 +241,36 @@ class Store:
             known = self._layouts[kind, id(series)] = _Layout(series, columns, parts, scales)
         return known
 
-    def _open(self, column: Column, opener: tuple[str, str], instance: str) -> int:
+    def _open(self, column: Column, labels: _Labels, instance: str) -> int:
         if column is self._unasked:
             return 0
-        return column.open(self._before(column, opener, instance))
+        return column.open(self._before(column, labels, instance))
 
-    def _before(self, column: Column, opener: tuple[str, str], instance: str) -> bytes:
-        before, after = opener
-        device = f'device="{escape(instance)}",' if instance else ""
-        return f"{column.family.name}{{{before}{device}{after}}} ".encode()
+    def _before(self, column: Column, labels: _Labels, instance: str) -> bytes:
+        return f"{column.family.name}{{{labels.text(instance)}}} ".encode()
 
-    def _opener(self, entity: Entity) -> tuple[str, str]:
-        """The labels of an entity before and after where ``device`` stands in order of name."""
+    def _labels(self, entity: Entity) -> _Labels:
         pairs = {name: entity.labels[name] for name in self._copied if entity.labels.get(name)}
         pairs |= {"vcenter": self._vcenter, "moid": entity.moid, entity.kind.value: entity.name}
         texts = [(name, f'{name}="{escape(value)}"') for name, value in sorted(pairs.items())]
         before = "".join(text + "," for name, text in texts if name < "device")
-        return before, ",".join(text for name, text in texts if name > "device")
+        return _Labels(before, ",".join(text for name, text in texts if name > "device"), pairs, entity.devices)
 
     def _same_labels(self, old: Entity, new: Entity) -> bool:
-        return old is new or self._opener(old) == self._opener(new)
+        return old is new or self._labels(old) == self._labels(new)
 
     def _relabel(self, entry: _Entry, entity: Entity) -> None:
-        if not self._same_labels(entry.entity, entity):
-            opener = self._opener(entity)
+        old, new = self._labels(entry.entity), self._labels(entity)
+        if old != new:
+            alike = replace(old, more=new.more) == new
             for index, (column, (_, instance)) in enumerate(
                 zip(entry.layout.columns, entry.layout.series, strict=True)
             ):
-                if column is self._unasked:
+                if column is self._unasked or (alike and old.more.get(instance) == new.more.get(instance)):
                     continue
                 value = column.parts[entry.slots[index]]
                 column.close(entry.slots[index])
-                entry.slots[index] = slot = self._open(column, opener, instance)
+                entry.slots[index] = slot = self._open(column, new, instance)
                 if value:
                     column.parts[slot] = value
                 else:

@@ -13,7 +13,8 @@ from exporter.config import Config
 from exporter.errors import SourceError
 from exporter.identity import Identity
 from exporter.joinmodel import FindingKind
-from exporter.poller import Poller, Publish, Surroundings
+from exporter.poller import SIDES, Poller
+from exporter.surroundings import Publish, Surroundings
 from exporter.telemetry import Telemetry
 
 
@@ -69,7 +70,8 @@ async def _list(poller: Poller) -> SourceError | None:
         await poller.session.login()
         await poller.list_inventory()
         await poller.keep_alive()
-        await poller.tasks_cycle()
+        for side in SIDES:
+            await poller.side_cycle(side)
     except SourceError as error:
         return error
     return None

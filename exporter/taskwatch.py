@@ -14,9 +14,6 @@ from exporter.vcenter.taskfamilies import observe, task_rows
 from exporter.vcenter.tasks import Seen, Task, Users, classify, take
 from exporter.vcenter.tasktalk import Talker, TaskReader
 
-PERIOD = 10.0
-"""Seconds between two readings: one request, whose answer has what began and ended since."""
-
 KEEP = 900.0
 """Seconds that an ended task is remembered: Nova's driver hides a failure for at most 450 (``tasks.BACKOFF``)."""
 
@@ -34,7 +31,7 @@ class TaskWatch:
         self._durations = durations
         self.seen: Seen | None = None
 
-    async def cycle(self, inventory: Inventory | None, skew: float) -> Bodies:
+    async def cycle(self, inventory: Inventory, skew: float) -> Bodies:
         """Reads once; the rendered families. ``skew`` is vCenter's clock less ours. Raises SourceError."""
         now = self._clock.now() + skew
         seen = self.seen or Seen(since=now, mark=now)
@@ -46,11 +43,11 @@ class TaskWatch:
         return bodies(task_rows(self.seen, self._name))
 
 
-def _managers(inventory: Inventory | None) -> Callable[[str], str | None]:
+def _managers(inventory: Inventory) -> Callable[[str], str | None]:
     """The extension that manages a VM, by its id."""
 
     def manager(moid: str) -> str | None:
-        facts = inventory.facts.get(moid) if inventory is not None else None
+        facts = inventory.facts.get(moid)
         return facts.managed_by[0] if isinstance(facts, VmFacts) and facts.managed_by else None
 
     return manager

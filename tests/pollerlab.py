@@ -12,7 +12,8 @@ from exporter.config import Tls as Trust
 from exporter.configfile import DEFAULT_COUNTERS, DEFAULT_INSTANCES
 from exporter.late import LateSeries
 from exporter.model import Family
-from exporter.poller import Poller, Surroundings
+from exporter.poller import Poller
+from exporter.surroundings import Surroundings
 from exporter.telemetry import Telemetry
 from simulator.inventory import Size, build
 from simulator.model import Model

@@ -22,7 +22,8 @@ from exporter.clock import Clock
 from exporter.config import Secret, Tls, VCenter
 from exporter.configfile import DEFAULT_COUNTERS, DEFAULT_INSTANCES
 from exporter.model import Family, Kind
-from exporter.poller import Poller, Surroundings
+from exporter.poller import Poller
+from exporter.surroundings import Surroundings
 from exporter.telemetry import Telemetry
 from simulator import vcenter as embedded
 from simulator.inventory import Size, build

@@ -107,8 +107,10 @@ def test_problems_name_place_and_time_the_gravest_first() -> None:
         f"{DOWN.name}: a certificate expired 3 days ago",
         f"{DOWN.name}: 25 entities are left out, asking fails",
         "cloud east: nova-compute on vmware1 is up but useless: vCenter vc2 does not answer",
-        "cloud east: 1 operation is in flight for longer than the limit: "
-        "power_off of server 7f0c on vmware1 for 12 min, limit 10",
+        (
+            "cloud east: 1 operation is in flight for longer than the limit: "
+            "power_off of server 7f0c on vmware1 for 12 min, limit 10"
+        ),
         "27 objects do not fit together between cloud and vCenter",
         f"the configuration could not be reloaded, the one before is in force: {ILL.reload_error}",
         "1,200,000 series exceed the budget of 1,000,000: 2 families are left out",
