@@ -36,6 +36,7 @@ IMPORTANCE = (
     "vsphere_host_mem_usage*",
     "vsphere_host_memory_bytes",
     "vsphere_host_storage_*",
+    "vsphere_storage_events_total",
     "vsphere_cluster_*",
     "vsphere_datastore_*_bytes",
     "vsphere_vm_cpu_usage*",

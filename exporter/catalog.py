@@ -153,20 +153,6 @@ HOST_LUNS_NO_REDUNDANCY = _gauge(
     "Number of logical units of several paths of which one is left that is active or standby.",
     "HostSystem.config.storageDevice.multipathInfo",
 )
-HOST_STORAGE_LOST = _gauge(
-    "host_storage_lost",
-    "Devices and volumes that the host said it lost and not that they are back, by reason; 0 where none.",
-    "EventEx.eventTypeId",
-)
-HOST_STORAGE_LOST_SINCE = _gauge(
-    "host_storage_lost_timestamp_seconds", "When the host said that it lost the device.", "EventEx.createdTime"
-)
-STORAGE_EVENTS = Family(
-    "vsphere_storage_events_total",
-    "counter",
-    "Events of hosts about storage lost and restored, since the agent's start.",
-    source="EventEx.eventTypeId",
-)
 HOST_LUNS_DOWN = _gauge(
     "host_storage_luns_down",
     "Number of logical units of which no path is active or standby.",

@@ -1,9 +1,9 @@
-"""The fixed metric families of a cloud and of the vCenter's tasks: the only list of them.
+"""The fixed metric families of a cloud and of the vCenter's tasks and events: the only list of them.
 
 ``openstack_*`` is what the cloud's APIs say as it is, ``nova_vmware_*`` what follows from it for Nova's operations and
 for both sides together, ``novacenter_cloud_*`` how reading the cloud went. ``openstack.families``,
-``openstack.servicefamilies``, ``openstack.servicetruth`` and ``vcenter.taskfamilies`` make the rows; the rest is
-client_python's, on the agent's registry, and begins anew with it.
+``openstack.servicefamilies``, ``openstack.servicetruth``, ``vcenter.taskfamilies`` and ``vcenter.events`` make the rows;
+the rest is client_python's, on the agent's registry, and begins anew with it.
 """
 
 from collections.abc import Mapping
@@ -81,6 +81,27 @@ TASKS_ENDED = Family(
     "counter",
     "Tasks that ended, by operation, initiator and the type of their fault, which is none where they succeeded.",
     source=_TASKS,
+)
+
+_EVENTS = "EventEx.eventTypeId"
+HOST_STORAGE_LOST = Family(
+    "vsphere_host_storage_lost",
+    "gauge",
+    "Devices and volumes that the host said it lost and not that they are back, by reason; 0 where none.",
+    source=_EVENTS,
+)
+HOST_STORAGE_LOST_SINCE = Family(
+    "vsphere_host_storage_lost_timestamp_seconds",
+    "gauge",
+    "When the host said that it lost the device.",
+    "seconds",
+    "EventEx.createdTime",
+)
+STORAGE_EVENTS = Family(
+    "vsphere_storage_events_total",
+    "counter",
+    "Events of hosts about storage lost and restored, since the agent's start.",
+    source=_EVENTS,
 )
 
 _SERVICES = "Compute and Block Storage API, os-services; Networking API, agents"

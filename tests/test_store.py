@@ -22,6 +22,8 @@ SCALES = {2: (1, 10_000), 24: (1024, 1)}
 NAMES = st.sampled_from(["web", "web", 'a "quoted" one', "back\\slash", "line\nfeed", "ünï漢", ""])
 LABELS = st.dictionaries(st.sampled_from(["cluster", "zone", "other"]), NAMES, max_size=3)
 INSTANCES = st.sampled_from(["", "", "0", "1", 'scsi"0', "a\\b"])
+PAIRS = st.dictionaries(st.sampled_from(["volume", "port", "a", "cluster"]), NAMES, max_size=2)
+DEVICES = st.dictionaries(st.sampled_from(["", "0", "1", "9"]), PAIRS.map(lambda its: tuple(its.items())), max_size=2)
 TEXTS = st.sampled_from([b"5", b"5", b"77", b"0", b"-1", b"", b"5,-1", b"-1,-1", b"1,2", b"9223372036854775807"])
 
 
@@ -89,10 +91,19 @@ class _Slots(RuleBasedStateMachine):
                 now.setdefault((counter, instance), good[-1] if good else None)
         self.model[f"vm-{number}"] = now
 
-    @rule(number=st.integers(1, 3), name=NAMES, labels=LABELS)
-    def becomes(self, number: int, name: str, labels: dict[str, str]) -> None:
-        self.inventory = {**self.inventory, f"vm-{number}": vm(number, name, labels=labels)}
+    @rule(number=st.integers(1, 3), name=NAMES, labels=LABELS, devices=DEVICES)
+    def becomes(
+        self, number: int, name: str, labels: dict[str, str], devices: dict[str, tuple[tuple[str, str]]]
+    ) -> None:
+        self.inventory = {**self.inventory, f"vm-{number}": vm(number, name, labels=labels, devices=devices)}
         self.take_over()
+
+    @rule(number=st.integers(1, 3), devices=DEVICES)
+    def gets_other_devices(self, number: int, devices: dict[str, tuple[tuple[str, str]]]) -> None:
+        if f"vm-{number}" in self.inventory:
+            changed = replace(self.inventory[f"vm-{number}"], devices=devices)
+            self.inventory = {**self.inventory, f"vm-{number}": changed}
+            self.take_over()
 
     @rule(number=st.integers(1, 3))
     def goes(self, number: int) -> None:
@@ -144,9 +155,9 @@ class _Slots(RuleBasedStateMachine):
 
     @staticmethod
     def labels(entity: Entity, instance: str) -> dict[str, str]:
-        """What a series is labelled with: empty labels are left out, the object's name is not."""
+        """What a series is labelled with: empty labels are left out, the object's name and a device's own are not."""
         copied = {name: entity.labels[name] for name in ("cluster", "zone") if entity.labels.get(name)}
-        device = {"device": instance} if instance else {}
+        device = {**dict(entity.devices.get(instance, ())), "device": instance} if instance else {}
         return {"vcenter": "vc1", "moid": entity.moid, "vm": entity.name, **copied, **device}
 
 
@@ -188,6 +199,30 @@ def test_a_steady_cycle_keeps_slots_and_columns() -> None:
     store.put(again, series=series, values=[b"4", b"5", b"6"], plain=True)
     assert [(id(column), list(column.parts[::2]), list(column.free)) for column in store.columns()] == before
     assert all(column.parts[0] is text for column, text in zip(store.columns()[:2], texts, strict=True))
+
+
+def test_a_device_has_labels_of_its_own() -> None:
+    """Only the series of that device get them, in order of name; other devices relabel all of it, and lose no value."""
+    store = stored(copied=("zone",))
+    store.put(vm(labels={"zone": "z"}), series=((2, ""), (2, "0"), (2, "1")), values=[b"1", b"2", b"3"], plain=True)
+    store.update({"vm-1": vm(labels={"zone": "z"}, devices={"0": (("volume", "v1"),), "7": (("port", "p7"),)})})
+    store.update({"vm-1": vm(labels={"zone": "z"}, devices={"0": (("volume", "v2"),), "1": (("port", 'p"1'),)})})
+    assert [line.removeprefix(CPU.name.encode()) for line in rendered(store)] == [
+        b'{device="0",moid="vm-1",vcenter="vc1",vm="web",volume="v2",zone="z"} 0.0002\n',
+        b'{device="1",moid="vm-1",port="p\\"1",vcenter="vc1",vm="web",zone="z"} 0.0003\n',
+        b'{moid="vm-1",vcenter="vc1",vm="web",zone="z"} 0.0001\n',
+    ]
+    assert [len(column.parts) // 2 for column in store.columns()] == [3, 0, 0]
+
+
+def test_late_samples_have_the_labels_of_their_device() -> None:
+    """As the newest ones have."""
+    entity = vm(devices={"0": (("volume", "v1"),)})
+    [series] = stored().late(entity, series=((2, "0"),), values=[b"100"], times=(20,))
+    assert (
+        series.before
+        == b'vsphere_vm_cpu_usage_average_ratio{device="0",moid="vm-1",vcenter="vc1",vm="web",volume="v1"} '
+    )
 
 
 def test_slots_are_used_again() -> None:

@@ -11,8 +11,9 @@ from typing import Any
 from exporter.model import Kind
 from exporter.vcenter import facts
 from exporter.vcenter.facts import Facts
+from exporter.vcenter.openstackmarks import ports, volumes
 from exporter.vcenter.readers import Alarm, ClusterSummary, Mount, Switch
-from exporter.vcenter.vmreaders import Devices, DiskDevice, Layout, SnapshotTree
+from exporter.vcenter.vmreaders import Devices, Layout, SnapshotTree
 
 MEBI = 1024**2
 MEGA = 1_000_000
@@ -117,8 +118,8 @@ def _vm(sight: Sight, **common: Any) -> Facts:
         tools_version=sight.text("guest.toolsVersion"),
         hostname=sight.text("guest.hostName"),
         ip_address=sight.text("guest.ipAddress"),
-        nics=None if hardware is None else hardware.nics,
-        disks=None if hardware is None else tuple(_disk(disk, sight) for disk in hardware.disks),
+        nics=None if hardware is None else _nics(hardware, sight),
+        disks=None if hardware is None else _disks(hardware, sight),
         snapshots=_snapshots(sight),
         consolidation_needed=value("runtime.consolidationNeeded"),
         annotation=sight.text("config.annotation"),
@@ -127,16 +128,30 @@ def _vm(sight: Sight, **common: Any) -> Facts:
     )
 
 
-def _disk(disk: DiskDevice, sight: Sight) -> facts.Disk:
-    return facts.Disk(
-        label=disk.label,
-        device=disk.device,
-        backing=disk.backing,
-        mode=disk.mode,
-        datastore=sight.names(disk.datastore),
-        thin=disk.thin,
-        capacity_bytes=disk.capacity,
-        uuid=disk.uuid,
+def _disks(hardware: Devices, sight: Sight) -> tuple[facts.Disk, ...]:
+    found = volumes(hardware.disks, sight.values.get("config.extraConfig") or {})
+    return tuple(
+        facts.Disk(
+            label=disk.label,
+            device=disk.device,
+            backing=disk.backing,
+            mode=disk.mode,
+            datastore=sight.names(disk.datastore),
+            thin=disk.thin,
+            capacity_bytes=disk.capacity,
+            uuid=disk.uuid,
+            volume=volume,
+        )
+        for disk, volume in zip(hardware.disks, found, strict=True)
+    )
+
+
+def _nics(hardware: Devices, sight: Sight) -> tuple[facts.Nic, ...]:
+    found = ports(hardware.nics, sight.values.get("config.extraConfig") or {})
+    return tuple(
+        # The key of a distributed port group is its managed object id.
+        facts.Nic(nic.label, nic.device, mac=nic.mac, network=sight.names(nic.network) or nic.network, port=port)
+        for nic, port in zip(hardware.nics, found, strict=True)
     )
 
 
@@ -146,7 +161,8 @@ def _snapshots(sight: Sight) -> facts.Snapshots | None:
     tree: SnapshotTree | None = sight.values.get("snapshot")
     if tree is None:
         return facts.Snapshots(0, None, 0)
-    return facts.Snapshots(tree.total, tree.oldest, snapshot_bytes(tree, sight.values.get("layoutEx")))
+    size = snapshot_bytes(tree, sight.values.get("layoutEx"))
+    return facts.Snapshots(tree.total, tree.oldest, size, image=tree.image)
 
 
 def _host(sight: Sight, **common: Any) -> Facts:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
-from exporter import catalog
+from exporter import cloudcatalog as catalog
 from exporter.errors import BadReply
 from exporter.model import Entity, Family, Kind, Row
 from exporter.vcenter import faults, readers

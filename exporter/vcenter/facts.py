@@ -22,7 +22,10 @@ class TriggeredAlarm:
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """A virtual disk. ``label`` is ``Hard disk 1``, ``device`` ``scsi0:0``, ``datastore`` a name; see DiskDevice."""
+    """A virtual disk. ``label`` is ``Hard disk 1``, ``device`` ``scsi0:0``, ``datastore`` a name; see DiskDevice.
+
+    ``volume`` is the id of the Cinder volume that it is (see ``openstackmarks``).
+    """
 
     label: str
     device: str
@@ -32,15 +35,34 @@ class Disk:
     thin: bool | None
     capacity_bytes: int | None
     uuid: str | None
+    volume: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Nic:
+    """A virtual network card. ``label`` is ``Network adapter 1``, ``device`` ``4000``; see NicDevice.
+
+    ``network`` is a name. ``port`` is the id of the Neutron port that it is plugged into (see ``openstackmarks``).
+    """
+
+    label: str
+    device: str
+    mac: str | None
+    network: str | None
+    port: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshots:
-    """A VM's snapshots. ``size_bytes`` is what was written since the oldest was made, and all saved states."""
+    """A VM's snapshots. ``size_bytes`` is what was written since the oldest was made, and all saved states.
+
+    ``image`` are the names of those that Nova makes for the time of an upload of an image.
+    """
 
     count: int
     oldest: float | None
     size_bytes: int | None
+    image: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +103,7 @@ class VmFacts(Facts):
     tools_version: str | None = None
     hostname: str | None = None
     ip_address: str | None = None
-    nics: int | None = None
+    nics: tuple[Nic, ...] | None = None
     disks: tuple[Disk, ...] | None = None
     snapshots: Snapshots | None = None
     consolidation_needed: bool | None = None

@@ -102,6 +102,12 @@ def _vm(facts: VmFacts, base: Pairs) -> Rows:
         yield catalog.VM_GUEST, Row(base + guest, 1.0)
     for disk in {disk.label: disk for disk in facts.disks or ()}.values():
         yield from _disk(disk, (*base, *_known((("disk", disk.label), ("device", disk.device)))))
+    if facts.nics is not None:
+        yield catalog.VM_NICS, Row(base, float(len(facts.nics)))
+    for nic in {nic.device: nic for nic in facts.nics or ()}.values():
+        names = (("nic", nic.label), ("device", nic.device))
+        plugged = (("mac", nic.mac), ("network", nic.network), ("port", nic.port))
+        yield catalog.VM_NIC, Row((*base, *_known((*names, *plugged))), 1.0)
     if facts.snapshots is not None:
         yield catalog.VM_SNAPSHOTS, Row(base, float(facts.snapshots.count))
         if facts.snapshots.oldest is not None:
@@ -114,7 +120,7 @@ def _disk(disk: Disk, base: Pairs) -> Rows:
     if disk.capacity_bytes is not None:
         yield catalog.VM_DISK_CAPACITY, Row(base, float(disk.capacity_bytes))
     labels = (("backing", disk.backing), ("mode", disk.mode), ("datastore", disk.datastore), ("thin", disk.thin))
-    yield catalog.VM_DISK, Row((*base, *_known((*labels, ("uuid", disk.uuid)))), 1.0)
+    yield catalog.VM_DISK, Row((*base, *_known((*labels, ("uuid", disk.uuid), ("volume", disk.volume)))), 1.0)
 
 
 def _host(facts: HostFacts, base: Pairs) -> Rows:
@@ -172,7 +178,6 @@ _NUMBERS: Mapping[Kind, tuple[tuple[Family, str], ...]] = MappingProxyType(
         Kind.VM: (
             (catalog.VM_VCPUS, "vcpus"),
             (catalog.VM_MEMORY, "memory_bytes"),
-            (catalog.VM_NICS, "nics"),
             (catalog.VM_BOOT_TIME, "boot_time"),
             (catalog.VM_CONSOLIDATION, "consolidation_needed"),
         ),

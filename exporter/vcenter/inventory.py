@@ -9,6 +9,7 @@ from exporter.model import VIM_TYPES, Entity, Kind
 from exporter.vcenter.atlas import Atlas, upwards
 from exporter.vcenter.derive import Sight, derive
 from exporter.vcenter.facts import Facts
+from exporter.vcenter.openstackmarks import DeviceLabels, device_labels
 from exporter.vcenter.records import Record, Records, custom_fields
 from exporter.vcenter.selection import Selection
 
@@ -99,10 +100,11 @@ class _Draft:
             self._differs = self._entities.pop(moid, None) is not None or self._differs
             self._facts.pop(moid, None)
             return
-        self._put(moid, self._entities, self._entity(moid, kind, record))
-        self._put(moid, self._facts, derive(kind, self._sight(moid, record)))
+        facts = derive(kind, self._sight(moid, record))
+        self._put(moid, self._entities, self._entity(moid, kind, record, devices=device_labels(facts)))
+        self._put(moid, self._facts, facts)
 
-    def _entity(self, moid: str, kind: Kind, record: Record) -> Entity:
+    def _entity(self, moid: str, kind: Kind, record: Record, *, devices: DeviceLabels) -> Entity:
         return Entity(
             moid=moid,
             kind=kind,
@@ -111,6 +113,7 @@ class _Draft:
             path=self._atlas.path(moid),
             queryable=_queryable(kind, record.values),
             labels=self._atlas.labels(moid, kind),
+            devices=devices,
         )
 
     def _put(self, moid: str, into: dict[str, _T], new: _T) -> None:

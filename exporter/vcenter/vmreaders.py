@@ -1,5 +1,6 @@
 """The properties of virtual machines: XML -> frozen values. Pure; the rules are those of ``readers``."""
 
+import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
@@ -22,6 +23,12 @@ _NICS = frozenset(
 )
 """The subtypes of VirtualEthernetCard."""
 
+_NETWORKS = ("port/{urn:vim25}portgroupKey", "opaqueNetworkId", "deviceName")
+"""Where the backing of a card names its network: VirtualEthernetCard{DistributedVirtualPort,OpaqueNetwork,Network}."""
+
+_IMAGE = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-snapshot")
+"""What Nova calls a snapshot that it takes to make an image (nova/virt/vmwareapi/vmops.py, _create_vm_snapshot)."""
+
 _BUSES = MappingProxyType({"NVME": "nvme", "AHCI": "sata", "SATA": "sata", "IDE": "ide"})
 _RAW_BACKINGS = ("VirtualDiskRawDiskVer2", "VirtualDiskPartitionedRawDiskVer2")
 _RDM_BACKINGS = MappingProxyType({"physicalMode": "rdm_physical", "virtualMode": "rdm_virtual"})
@@ -43,19 +50,37 @@ class DiskDevice(NamedTuple):
     uuid: str | None
 
 
+class NicDevice(NamedTuple):
+    """VirtualEthernetCard with its backing. ``device`` is its key (``4000``), as performance counters name it.
+
+    ``external`` is externalId. ``network`` is the id of a distributed port group or opaque network, or the name of a
+    standard network; None where nothing is said.
+    """
+
+    label: str
+    device: str
+    mac: str | None
+    external: str | None
+    network: str | None
+
+
 class Devices(NamedTuple):
-    """VirtualHardware.device: the disks and the number of network cards."""
+    """VirtualHardware.device: the disks and the network cards."""
 
     disks: tuple[DiskDevice, ...]
-    nics: int
+    nics: tuple[NicDevice, ...]
 
 
 class SnapshotTree(NamedTuple):
-    """VirtualMachineSnapshotInfo: how many, when the oldest was made (epoch seconds), and the ids of the root ones."""
+    """VirtualMachineSnapshotInfo: how many, when the oldest was made (epoch seconds), and the ids of the root ones.
+
+    ``image`` are the names that Nova gives to a snapshot which it takes to make an image.
+    """
 
     total: int
     oldest: float | None
     roots: tuple[str, ...]
+    image: tuple[str, ...] = ()
 
 
 class Layout(NamedTuple):
@@ -88,22 +113,23 @@ def devices(element: Element) -> Devices:
     """ArrayOfVirtualDevice."""
     buses: dict[str, str] = {}
     disks = []
-    nics = 0
+    nics = []
     for device in element:
         kind = type_of(device)
         if kind == "VirtualDisk":
             disks.append(device)
         elif kind in _NICS:
-            nics += 1
+            nics.append(_nic(device))
         elif kind.endswith("Controller") and (bus := _bus(kind)):
             buses[device.findtext(VIM + "key") or ""] = f"{bus}{string(device, 'busNumber')}"
-    return Devices(tuple(_disk(device, buses) for device in disks), nics)
+    return Devices(tuple(_disk(device, buses) for device in disks), tuple(nics))
 
 
 def snapshots(element: Element) -> SnapshotTree:
     """VirtualMachineSnapshotInfo; the tree is as deep as the chain of snapshots, so it is walked without recursion."""
     roots = element.findall(VIM + "rootSnapshotList")
     times: list[float] = []
+    names: list[str] = []
     total = 0
     todo = list(roots)
     while todo:
@@ -112,8 +138,14 @@ def snapshots(element: Element) -> SnapshotTree:
         made = child(node, "createTime", instant)
         if made is not None:
             times.append(made)
+        names.append(string(node, "name") or "")
         todo.extend(node.findall(VIM + "childSnapshotList"))
-    return SnapshotTree(total, min(times, default=None), tuple(string(root, "snapshot") or "" for root in roots))
+    return SnapshotTree(
+        total,
+        min(times, default=None),
+        roots=tuple(string(root, "snapshot") or "" for root in roots),
+        image=tuple(sorted(name for name in names if _IMAGE.fullmatch(name))),
+    )
 
 
 def layout(element: Element) -> Layout:
@@ -154,6 +186,18 @@ def _disk(device: Element, buses: Mapping[str, str]) -> DiskDevice:
         thin=None if backing is None else child(backing, "thinProvisioned", boolean),
         capacity=kilobytes * 1024 if capacity is None and kilobytes is not None else capacity,
         uuid=None if backing is None else string(backing, "uuid"),
+    )
+
+
+def _nic(device: Element) -> NicDevice:
+    backing = device.find(VIM + "backing")
+    networks = () if backing is None else (backing.findtext(VIM + path) for path in _NETWORKS)
+    return NicDevice(
+        label=child(device, "deviceInfo", _label) or "",
+        device=string(device, "key") or "",
+        mac=string(device, "macAddress") or None,
+        external=string(device, "externalId") or None,
+        network=next((network for network in networks if network), None),
     )
 
 

@@ -25,6 +25,7 @@ from exporter.vcenter.vmreaders import Layout, SnapshotTree
 ALL = Scope("group-d1", Selection({}), complete=True)
 LISTED = read(recorded("handwritten-listing")).objects
 LAYOUTS = read(recorded("handwritten-layout")).objects
+IMAGE = ("0a1b2c3d-0000-4000-8000-00000000001b-snapshot",)
 ALARMS = (
     ObjectUpdate("enter", "Alarm", "alarm-7", {"info.name": "Host connection %2f power"}),
     ObjectUpdate("enter", "Alarm", "alarm-8", {"info.name": "Usage"}),
@@ -192,7 +193,7 @@ def test_the_first_inventory_claims_nothing() -> None:
 
 def test_what_snapshots_cost() -> None:
     """What was written since the oldest one was made, and saved states; a base that is shared costs nothing."""
-    assert whole().facts["vm-1"].snapshots == Snapshots(3, 1793491200.0, 374 + 4063)
+    assert whole().facts["vm-1"].snapshots == Snapshots(3, 1793491200.0, 374 + 4063, image=IMAGE)
     tree = SnapshotTree(1, None, ("s-1",))
     assert snapshot_bytes(tree, None) is None
     stale = Layout({1: 10}, frozenset({1}), {}, frozenset())
@@ -315,7 +316,7 @@ def test_what_could_not_be_read_is_not_asked_again() -> None:
     after = merge(replace(merged, reads=frozenset()), answered(merged.reads, [refused]))
     assert after.reads == frozenset()
     facts = finish(build(after.records, ALL, previous=Inventory())).facts
-    assert facts["vm-1"].snapshots == Snapshots(3, 1793491200.0, None)
+    assert facts["vm-1"].snapshots == Snapshots(3, 1793491200.0, None, image=IMAGE)
     assert facts["host-1"].alarms[0].name == "alarm-7"
 
 

@@ -90,3 +90,19 @@ async def test_what_may_not_be_read_is_counted() -> None:
         ("VirtualMachine", "layoutEx", "NoPermission"): len(with_snapshots),
         ("Alarm", "info.name", "NoPermission"): len(set(alarms)),
     }
+
+
+async def test_devices_are_volumes_and_ports() -> None:
+    """Each disk that is a volume and each card with a port is labelled by what Nova wrote on its machine, no other."""
+    async with simulated() as (model, config):
+        inventory = await listed(config)
+    expected = {}
+    for entity in of_kind(inventory, Kind.VM):
+        machine = model.get(entity.moid).facts
+        marks = dict(machine.extra)
+        disks = {f"scsi0:{disk.key - 2000}": (("volume", disk.volume),) for disk in machine.disks if disk.volume}
+        cards = {str(nic.key): (("port", nic.port),) for nic in machine.nics}
+        expected[entity.moid] = {**disks, **cards} if "nvp.vm-uuid" in marks else {}
+    assert {entity.moid: dict(entity.devices) for entity in of_kind(inventory, Kind.VM)} == expected
+    labels = {name for devices in expected.values() for pairs in devices.values() for name, _ in pairs}
+    assert labels == {"volume", "port"}

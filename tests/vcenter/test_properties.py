@@ -128,7 +128,15 @@ def _devices(found: Any) -> Any:
             getattr(each.backing, "uuid", None),
         )
         for each in disks
-    ), sum(isinstance(each, vim.vm.device.VirtualEthernetCard) for each in found)
+    ), tuple(_nic(each) for each in found if isinstance(each, vim.vm.device.VirtualEthernetCard))
+
+
+def _nic(found: Any) -> Any:
+    backing = found.backing
+    network = backing.port.portgroupKey if hasattr(backing, "port") else None
+    network = network or getattr(backing, "opaqueNetworkId", None) or getattr(backing, "deviceName", None)
+    label = found.deviceInfo.label if found.deviceInfo else ""
+    return label, str(found.key), found.macAddress, found.externalId, network
 
 
 def _backing(found: Any) -> str | None:
@@ -178,7 +186,8 @@ def _snapshots(found: Any) -> Any:
         every.append(todo.pop())
         todo += every[-1].childSnapshotList
     oldest = min(each.createTime for each in every).timestamp()
-    return len(every), oldest, tuple(root.snapshot._moId for root in found.rootSnapshotList)
+    image = tuple(sorted(each.name for each in every if re.fullmatch(r"[0-9a-f-]{36}-snapshot", each.name)))
+    return len(every), oldest, tuple(root.snapshot._moId for root in found.rootSnapshotList), image
 
 
 def _summary(found: Any) -> Any:
