@@ -100,6 +100,7 @@ class App:
         try:
             for vcenter in self.config.vcenters:
                 await self._start(vcenter)
+            await self._resume_findings()
             await self._clouds.take_over(self.config.clouds, prepared)
             jobs.every(MARKS_PERIOD, self.save_marks, name="marks")
             jobs.every(CERTIFICATES_PERIOD, self._read_certificates, name="certificates", at_once=True)
@@ -137,13 +138,14 @@ class App:
         )
 
     async def save_marks(self) -> None:
-        """Writes the high-water marks of every vCenter to the state database."""
+        """Writes the high-water marks of every vCenter, and since when findings are seen, to the state database."""
         if self._state is None:
             return
         for name, running in list(self._running.items()):
             marks = running.poller.marks()
             if marks:
                 await asyncio.to_thread(self._state.save, name, marks)
+        await asyncio.to_thread(self._state.save_findings, self._clouds.identity.seen)
 
     async def reload(self) -> None:
         """Takes over a new configuration; one that cannot be used changes nothing but the metric that says so."""
@@ -218,6 +220,14 @@ class App:
                 "vCenter %s: saved marks cannot be read (%s); samples of the downtime stay missing", name, error
             )
             return {}
+
+    async def _resume_findings(self) -> None:
+        if self._state is None:
+            return
+        try:
+            self._clouds.identity.resume(await asyncio.to_thread(self._state.findings))
+        except sqlite3.Error as error:
+            _log.warning("saved findings cannot be read (%s); each must be seen for its time again", error)
 
     def _take_late(self, _source: str, series: Iterable[LateSeries]) -> None:
         for one in series:

@@ -2,8 +2,8 @@
 
 ``openstack_*`` is what the cloud's APIs say as it is, ``nova_vmware_*`` what follows from it for Nova's operations and
 for both sides together, ``novacenter_cloud_*`` how reading the cloud went. ``openstack.families``,
-``openstack.servicefamilies``, ``openstack.servicetruth``, ``vcenter.taskfamilies`` and ``vcenter.events`` make the rows;
-the rest is client_python's, on the agent's registry, and begins anew with it.
+``openstack.servicefamilies``, ``openstack.servicetruth``, ``vcenter.taskfamilies`` and ``vcenter.events`` make their
+rows; the rest is client_python's, on the agent's registry, and begins anew with it.
 """
 
 from collections.abc import Mapping

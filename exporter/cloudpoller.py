@@ -154,9 +154,10 @@ class CloudPoller:
                 self._world.telemetry.cloud_cycles, snapshot, cloud=self.name, now=self._clock.now()
             )
             cyclefamilies.observe_logins(self._world.telemetry.cloud_cycles, self.session.stats, cloud=self.name)
+            # Before judging: after an outage or a start nothing else says which VM an operation is on.
+            await self._join()
             step = await self._judge(snapshot)
             self._account(snapshot, step)
-        await self._join()
 
     async def services_cycle(self) -> None:
         """Reads the services beside the servers; what cannot be read is said by its own series."""

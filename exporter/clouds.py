@@ -13,6 +13,7 @@ from exporter.config import Cloud
 from exporter.errors import SourceError
 from exporter.identity import Identity
 from exporter.joinmodel import HOLDS, FindingKind
+from exporter.notifications import Listener, NotificationCounters
 from exporter.openstack.session import Session
 from exporter.poller import Poller
 from exporter.state import State
@@ -59,6 +60,7 @@ class Clouds:
         self._state = state
         self._vcenters = vcenters
         self._cycled = cycled
+        self._notifications = NotificationCounters(telemetry.registry)
         self._running: dict[str, _Running] = {}
         self.identity = Identity(clock=clock, publish=publish, vcenters=vcenters, holds=holds)
 
@@ -89,8 +91,8 @@ class Clouds:
             self._start(name, cloud, session)
 
     def stop(self) -> list[Coroutine[None, None, None]]:
-        """What ends each cloud."""
-        return [self._end(name) for name in list(self._running)]
+        """What ends each cloud; what it has on the page stays."""
+        return [self._halt(name) for name in list(self._running)]
 
     def _session(self, cloud: Cloud, region: str | None) -> Session:
         return Session(cloud, region=region, clock=self._clock, rng=self._rng)
@@ -115,18 +117,32 @@ class Clouds:
     def _start(self, name: str, cloud: Cloud, session: Session) -> None:
         poller = self.make(name, cloud, session)
         tasks = [asyncio.create_task(poller.run(), name=source_of(name))]
+        if cloud.notifications is not None:
+            listener = Listener(
+                name,
+                cloud.notifications,
+                clock=self._clock,
+                rng=self._rng,
+                counters=self._notifications,
+                heard=lambda heard: poller.nudge([heard.server] if heard.server else []),
+            )
+            tasks.append(asyncio.create_task(listener.run(), name=f"{source_of(name)} notifications"))
         self._running[name] = _Running(poller, tuple(tasks), identity_of(cloud))
 
     async def _end(self, name: str) -> None:
+        await self._halt(name)
+        await self.identity.forget(name)
+        self._remove(source_of(name))
+        self._telemetry.forget_cloud(name)
+        self._notifications.forget(name)
+
+    async def _halt(self, name: str) -> None:
         running = self._running.pop(name)
         for task in running.tasks:
             task.cancel()
         for task in running.tasks:
             with contextlib.suppress(asyncio.CancelledError, SourceError):
                 await task
-        await self.identity.forget(name)
-        self._remove(source_of(name))
-        self._telemetry.forget_cloud(name)
 
 
 def regions(cloud: Cloud) -> Mapping[str, str | None]:

@@ -9,7 +9,7 @@ from exporter.config import Globs
 from exporter.exposition import bodies
 from exporter.join import join
 from exporter.joinfindings import finding_rows
-from exporter.joinmodel import HOLDS, CloudView, Finding, FindingKind, Joined, VCenterView
+from exporter.joinmodel import HOLDS, CloudView, Finding, FindingKind, Joined, Key, VCenterView
 from exporter.model import Kind
 from exporter.poller import Poller
 from exporter.surroundings import Publish
@@ -42,6 +42,15 @@ class Identity:
         self._clouds: dict[str, CloudView] = {}
         self._joined = Joined()
         self._turn = asyncio.Lock()
+
+    @property
+    def seen(self) -> Mapping[Key, float]:
+        """When each finding was first seen, also of those not held for long enough: worth keeping over a restart."""
+        return self._joined.seen
+
+    def resume(self, seen: Mapping[Key, float]) -> None:
+        """Takes up ``seen`` of the process before; to be called before the first ``take``."""
+        self._joined = Joined(seen=seen)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

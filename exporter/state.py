@@ -1,7 +1,8 @@
 """What the agent remembers across a restart, in the embedded SQLite database.
 
 The high-water marks of samples: losing them costs no sample that is shown, only the catch-up of what came while the
-agent was down. And Nova's operations: losing them counts timeouts again, or not at all.
+agent was down. Since when findings are seen: losing it begins their time anew. And Nova's operations: losing them
+counts timeouts again, or not at all.
 """
 
 import sqlite3
@@ -56,6 +57,12 @@ CREATE TABLE IF NOT EXISTS tally (
 _PLACE = (
     "ALTER TABLE cloud ADD COLUMN mark REAL",
     "ALTER TABLE cloud ADD COLUMN watched TEXT NOT NULL DEFAULT ''",
+    """
+CREATE TABLE IF NOT EXISTS finding (
+    kind TEXT NOT NULL, cloud TEXT NOT NULL, vcenter TEXT NOT NULL, subject TEXT NOT NULL, since REAL NOT NULL,
+    PRIMARY KEY (kind, cloud, vcenter, subject)
+) WITHOUT ROWID
+""",
 )
 
 _CHANGES: Mapping[int, tuple[str, ...]] = {1: (_MARKS,), 2: _OPERATIONS, 3: _PLACE}
@@ -135,6 +142,18 @@ class State:
             for kind, moid, time in db.execute("SELECT kind, moid, time FROM mark WHERE vcenter = ?", (vcenter,)):
                 marks.setdefault(kind, {})[moid] = time
         return marks
+
+    def save_findings(self, since: Mapping[tuple[str, str, str, str], float]) -> None:
+        """Replaces when findings were first seen, by kind, cloud, vCenter and subject. Raises sqlite3.Error."""
+        with closing(self._connect()) as db, db:
+            db.execute("DELETE FROM finding")
+            db.executemany("INSERT INTO finding VALUES (?, ?, ?, ?, ?)", [(*key, at) for key, at in since.items()])
+
+    def findings(self) -> dict[tuple[str, str, str, str], float]:
+        """When findings were first seen. Raises sqlite3.Error."""
+        with closing(self._connect()) as db:
+            rows = db.execute("SELECT kind, cloud, vcenter, subject, since FROM finding").fetchall()
+        return {(kind, cloud, vcenter, subject): since for kind, cloud, vcenter, subject, since in rows}
 
     def record(
         self, cloud: str, operations: Operations, *, timeouts: Iterable[Entry] = (), ended: Iterable[Entry] = ()

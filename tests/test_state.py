@@ -132,3 +132,26 @@ def test_old_entries_go_their_number_stays(state: State) -> None:
     assert (sum(timeouts.values()), sum(ends.values())) == (2, 1)
     state.record("c1", later, timeouts=[entry("r1")])
     assert sum(state.tallies("c1")[0].values()) == 3
+
+
+def test_findings_are_kept(tmp_path: Path) -> None:
+    """Since when each is seen comes back; what is seen no more is gone."""
+    state = State(tmp_path)
+    state.prepare()
+    key = ("duplicate", "", "vc1", "s1")
+
+    state.save_findings({key: 5.0, ("power_drift", "c1", "vc1", "s2"): 6.0})
+    state.save_findings({key: 5.0})
+
+    assert State(tmp_path).findings() == {key: 5.0}
+
+
+def test_where_reading_goes_on_is_kept(tmp_path: Path) -> None:
+    """The mark and the servers that wait come back."""
+    state = State(tmp_path)
+    state.prepare()
+    operations = Operations(seen=9.0, horizon=1.0, mark=8.5, watched=("s1", "s2"))
+
+    state.record("c1", operations)
+
+    assert State(tmp_path).operations("c1") == operations

@@ -9,6 +9,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from exporter import catalog, cloudcatalog, joincatalog
 from exporter.model import HISTORICAL_KINDS, REALTIME_KINDS, Counter, Kind
+from exporter.notifications import NotificationCounters
 from exporter.telemetry import Telemetry
 from exporter.vcenter.counters import family, unit_of
 from simulator import counters as vcenter
@@ -71,7 +72,9 @@ def own_section() -> str:
 def instruments(*, own: bool) -> list[tuple[str, ...]]:
     """What is on the agent's registry, sorted: of the agent itself, or of clouds and tasks."""
     rows = []
-    for collector in Telemetry().registry._collector_to_names:
+    registry = Telemetry().registry
+    NotificationCounters(registry)
+    for collector in registry._collector_to_names:
         if not isinstance(collector, MetricWrapperBase):
             continue
         [metric] = collector.describe()
