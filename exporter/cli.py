@@ -15,7 +15,7 @@ from pathlib import Path
 
 from prometheus_client import disable_created_metrics
 
-from exporter import check, demo, logs, once, progress, slacommand
+from exporter import check, demo, init, logs, once, progress, slacommand
 from exporter.app import App
 from exporter.clock import Clock
 from exporter.config import Config
@@ -64,6 +64,10 @@ async def _check(options: argparse.Namespace) -> int:
     return await check.run(_load(options), out=sys.stdout)
 
 
+async def _init(options: argparse.Namespace) -> int:
+    return init.run(options, say=demo.say)
+
+
 async def _demo(options: argparse.Namespace) -> int:
     plan = demo.Demo(listen=options.listen, hosts=options.hosts, vms=options.vms, seconds=options.seconds)
     return await demo.run(plan, stop=stop_event())
@@ -103,6 +107,10 @@ def _parser() -> argparse.ArgumentParser:
             "demo", parents=[_logging(level="warning")], help="the whole agent against the embedded simulator"
         )
     )
+    text = "a configuration from what nova.conf, cinder.conf and ml2_conf.ini know"
+    made = commands.add_parser("init", parents=[_logging(level="warning")], help=text, description=text)
+    made.set_defaults(command=_init)
+    init.add_arguments(made)
     commands.add_parser("simulate", help="the simulated vCenter by itself", add_help=False)
     slacommand.add(commands.add_parser("sla", parents=[_logging(level="warning")], help="incidents and their timers"))
     return parser

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from exporter.model import Kind
+from sla.model import Selector
+from sla.policy import Policy
 
 
 class Secret:
@@ -147,6 +149,38 @@ class Cloud:
 
 
 @dataclass(frozen=True, slots=True)
+class Maintenance:
+    """Planned maintenance: from ``start`` to ``end`` (epoch seconds), or on each of ``days`` for ``lasts`` seconds.
+
+    A day is ``mon`` .. ``sun``, one of them in its week of the month (``2nd tue``, ``last sun``), or ``1`` .. ``31``.
+    ``at`` is in minutes after midnight in the IANA zone ``zone``.
+    """
+
+    name: str
+    scope: Selector = field(default_factory=Selector)
+    comment: str = ""
+    start: float | None = None
+    end: float | None = None
+    days: tuple[str, ...] = ()
+    at: int = 0
+    lasts: float = 0.0
+    zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Sla:
+    """What is promised. ``policy`` None is the built-in one. ``sites`` are the sites of vCenters and clouds by name.
+
+    ``retention`` is for how many seconds incidents are kept that are over.
+    """
+
+    policy: Policy | None = None
+    sites: Mapping[str, str] = field(default_factory=dict)
+    windows: tuple[Maintenance, ...] = ()
+    retention: float = 400 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration. ``state`` is a directory or a ``postgresql://`` URL."""
 
@@ -156,3 +190,4 @@ class Config:
     clouds: tuple[Cloud, ...] = ()
     labels: tuple[str, ...] = ()
     series_budget: int = 1_000_000
+    sla: Sla = Sla()

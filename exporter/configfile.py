@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from exporter import configbroker as broker
+from exporter import configsla
 from exporter import configvalues as values
 from exporter.config import Cloud, Config, Globs, LimitRule, Notifications, Secret, Timeouts, Tls, VCenter
 from exporter.configvalues import COPYABLE_LABELS, DEFAULT_COUNTERS, DEFAULT_INSTANCES, BadValueError
@@ -78,6 +79,13 @@ def _readable(field: Field) -> Path:
 def _password_file(field: Field) -> Secret:
     content = field.check(partial(_read, limit=_MAX_SECRET_BYTES), _path(field))
     return field.check(values.secret, content)
+
+
+def _text_file(field: Field) -> str:
+    try:
+        return field.check(partial(_read, limit=_MAX_FILE_BYTES), _path(field)).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise field.error("is not UTF-8; save the file as UTF-8") from None
 
 
 _variable = scalar(values.variable)
@@ -360,6 +368,7 @@ CONFIG_KEYS: Mapping[str, Reader] = {
     "series_budget": scalar(values.whole(1, 100_000_000)),
     "vcenters": partial(_each_named, "vCenter", _vcenter),
     "clouds": partial(_each_named, "cloud", _cloud),
+    "sla": partial(configsla.sla, _text_file),
 }
 
 
@@ -370,6 +379,9 @@ def _config(root: Field) -> Config:
         raise root.error("names no source; write at least one entry under vcenters")
     if config.clouds:
         _check_vcenters(found["clouds"], [vcenter.name for vcenter in config.vcenters])
+    if config.sla.sites:
+        names = [vcenter.name for vcenter in config.vcenters]
+        configsla.check_sites(found["sla"], [*names, *(cloud.name for cloud in config.clouds)])
     return config
 
 

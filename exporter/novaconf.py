@@ -1,8 +1,9 @@
 """The files of oslo.config: nova.conf, cinder.conf, ml2_conf.ini -> what they know of vCenters and of Keystone. Pure.
 
 Read with the standard library's parser and oslo.config's three additions (oslo_config/iniparser.py and cfg.py, 10.7.0):
-quotes around a value, ``$name`` in a value, names of groups in any case. oslo.config itself would be exact, but reads
-only options that are declared to it, and brings seven packages for these few. Errors quote no value: it may be a secret.
+quotes around a value, ``$name`` in a value, names of groups in any case. oslo.config itself would be exact, but it
+reads only options that are declared to it, and brings seven packages for these few. Errors quote no value, which may
+be a secret.
 """
 
 import configparser
@@ -30,7 +31,7 @@ class Conf:
 
     def get(self, group: str, option: str) -> str | None:
         """A value with its ``$name`` replaced, where they are in this file; None where it is missing or empty."""
-        return self._value(group, option, _DEPTH) or None
+        return self.value(group, option, depth=_DEPTH) or None
 
     def flag(self, group: str, option: str) -> bool:
         """A boolean of oslo.config; False where it is missing or no such word."""
@@ -44,26 +45,28 @@ class Conf:
         """``problem`` (``what is wrong; what to do``) of a group as an error."""
         return ConfigError(f"{self.name}: [{group}] {problem}")
 
-    def _value(self, group: str, option: str, depth: int) -> str | None:
+    def value(self, group: str, option: str, *, depth: int) -> str | None:
+        """As ``get``; at ``depth`` 0 a ``$name`` stays as it is written, and so does one that is not in this file."""
         value = self.groups.get(group, {}).get(option)
         if value is None or "$" not in value or not depth:
             return value
         return _Template(value.replace(r"\$", "$$")).safe_substitute(_Values(self, group, depth - 1))
 
 
-@dataclass(frozen=True, slots=True)
-class _Values:
+class _Values(dict[str, str]):
     """What ``$name`` stands for in a group: the option of this group, else of DEFAULT; ``$group.name`` that one."""
 
-    conf: Conf
-    group: str
-    depth: int
+    def __init__(self, conf: Conf, group: str, depth: int) -> None:
+        super().__init__()
+        self._conf = conf
+        self._group = group
+        self._depth = depth
 
-    def __getitem__(self, key: str) -> str:
+    def __missing__(self, key: str) -> str:
         group, dot, option = key.partition(".")
-        places = ((group.lower(), option),) if dot else ((self.group, key), ("DEFAULT", key))
+        places = ((_group_name(group), option),) if dot else ((self._group, key), ("DEFAULT", key))
         for place in places:
-            found = self.conf._value(*place, self.depth)  # noqa: SLF001 - the other half of Conf
+            found = self._conf.value(*place, depth=self._depth)
             if found is not None:
                 return found
         raise KeyError(key)
@@ -84,9 +87,13 @@ def parse(text: str, name: str) -> Conf:
         raise ConfigError(f"{name}:{line}: is not NAME = VALUE; correct this line or the one before it") from None
     groups: dict[str, dict[str, str]] = {}
     for section in parser.sections():
-        group = groups.setdefault(section if section == "DEFAULT" else section.lower(), {})
+        group = groups.setdefault(_group_name(section), {})
         group.update({option: _unquoted(value) for option, value in parser.items(section)})
     return Conf(name, groups)
+
+
+def _group_name(written: str) -> str:
+    return written if written == "DEFAULT" else written.lower()
 
 
 def _unquoted(value: str) -> str:
@@ -118,7 +125,7 @@ class Use:
 
 
 def nova_use(conf: Conf) -> Use | None:
-    """``[vmware]`` of a nova.conf (nova/conf/vmware.py, 34.0.0); None where there is no such group. ConfigError."""
+    """``[vmware]`` of a nova.conf (nova/conf/vmware.py, 34.0.0); None without that group. Raises ConfigError."""
     if "vmware" not in conf.groups:
         return None
     where = conf.get("DEFAULT", "host") or conf.name
@@ -126,7 +133,7 @@ def nova_use(conf: Conf) -> Use | None:
 
 
 def cinder_uses(conf: Conf) -> tuple[Use, ...]:
-    """The backends of a cinder.conf on VMware (cinder/volume/drivers/vmware/vmdk.py); of the enabled ones. ConfigError."""
+    """The enabled backends of a cinder.conf on VMware (cinder/volume/drivers/vmware/vmdk.py). Raises ConfigError."""
     enabled = {name.lower() for name in conf.words("DEFAULT", "enabled_backends")}
     return tuple(
         _use(conf, group, service="Cinder", where=group, prefix="vmware_")
@@ -234,7 +241,7 @@ def _logins(conf: Conf) -> Iterator[Keystone]:
     offered = (word for group in _GROUPS for word in conf.words(group, "valid_interfaces"))
     interface = next((word for word in offered if word in _INTERFACES), None)
     for named in _GROUPS:
-        group = (conf.get(named, "auth_section") or named).lower()  # keystoneauth: "auth_section"
+        group = _group_name(conf.get(named, "auth_section") or named)  # keystoneauth: "auth_section"
         url = conf.get(group, "auth_url") or conf.get(named, "www_authenticate_uri") or conf.get(named, "auth_uri")
         if url is None:
             continue

@@ -148,7 +148,9 @@ def test_demo_ends_by_itself() -> None:
 
     assert (result.returncode, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
-    assert [line.split()[0] for line in lines[:4]] == ["vCenter", "metrics", "status", "Ctrl-C"]
+    assert [line.split()[0] for line in lines[:4]] == ["vCenter", "cloud", "metrics", "status"]
+    assert "Ctrl-C ends it" in lines
+    assert any(re.search(r"demo cloud: ok; \d+ servers, \d+ operations in flight", line) for line in lines)
     assert any(re.search(r"demo realtime: ok; vm \d+, host \d+", line) for line in lines)
     assert lines[-1] == "stopped"
 

@@ -1,6 +1,7 @@
 """The configuration file: what is accepted becomes exactly these values, what is not ends in exactly one sentence."""
 
 import re
+import sys
 import traceback
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exporter.config import Cloud, Config, Globs, LimitRule, Secret, Timeouts, Tls, VCenter
+from exporter.config import Cloud, Config, Globs, LimitRule, Notifications, Secret, Timeouts, Tls, VCenter
 from exporter.configfile import (
     CLOUD_KEYS,
     CLOUD_TLS_KEYS,
@@ -18,6 +19,7 @@ from exporter.configfile import (
     DEFAULT_COUNTERS,
     DEFAULT_INSTANCES,
     GLOB_KEYS,
+    NOTIFICATION_KEYS,
     RULE_KEYS,
     TIMEOUT_KEYS,
     TLS_KEYS,
@@ -34,6 +36,7 @@ FIXTURES = Path(__file__).parent / "fixtures" / "config"
 BAD = sorted(path.stem for path in (FIXTURES / "bad").glob("*.yml"))
 ENVIRON = {"VC_PASSWORD": "correct-horse", "EMPTY": ""}
 SECRET = Secret("correct-horse")
+BROKER = Secret("amqps://novacenter:correct-horse@rabbit.example:5671/%2f")
 PERFORMANCE = {"counters": dict(DEFAULT_COUNTERS), "instances": dict(DEFAULT_INSTANCES)}
 
 GOOD = {
@@ -119,7 +122,13 @@ GOOD = {
     ),
     "clouds_only": Config(
         clouds=(
-            Cloud(name="c1", cloud="production", clouds_file=Path("clouds.yaml"), regions=("one", "two")),
+            Cloud(
+                name="c1",
+                cloud="production",
+                clouds_file=Path("clouds.yaml"),
+                regions=("one", "two"),
+                notifications=Notifications(url=BROKER),
+            ),
             Cloud(
                 name="c2",
                 auth_url="https://keystone.example:5000/v3",
@@ -155,6 +164,9 @@ GOOD = {
                 password=SECRET,
                 project_name="admin",
                 tls=Tls(insecure=True),
+                notifications=Notifications(
+                    url=BROKER, exchange="nova_cell1", topic="audit", queue="q:1", tls=Tls(ca_file=Path("ca.pem"))
+                ),
             ),
         )
     ),
@@ -397,18 +409,39 @@ def test_edge_of_what_yaml_is_accepted(tmp_path: Path, written: str, problem: st
         ("vcenters", [], ["vc2"]),
         ("limits", {"create": "168h"}, {"create": "169h"}),
         ("limits", dict.fromkeys(OPERATIONS, 1), {"create": 0}),
+        ("notifications", {"url_env": "BROKER"}, {}),
+        ("notifications", {"url_env": "BROKER", "queue": "a" * 80}, {"url_env": "BROKER", "queue": "a" * 81}),
+        ("notifications", {"url_env": "OPEN", "tls": {"insecure": True}}, {"url_env": "OPEN"}),
         ("limit_rules", [{"flavor": "m1.small", "limit": 1}], [{"flavour": "m1.small", "limit": 1}]),
     ],
 )
 def test_edge_of_what_a_cloud_accepts(tmp_path: Path, key: str, accepted: object, refused: object) -> None:
     """The last value that is accepted, and one beside it that is not."""
     path = tmp_path / "novacenter.yml"
+    environ = {"BROKER": BROKER.reveal(), "OPEN": "amqp://nova:correct-horse@rabbit.example"}
     path.write_text(yaml.safe_dump({"clouds": [{"name": "c1", "cloud": "envvars", key: accepted}]}))
-    load(path, environ={})
+    load(path, environ=environ)
     path.write_text(yaml.safe_dump({"clouds": [{"name": "c1", "cloud": "envvars", key: refused}]}))
 
     with pytest.raises(ConfigError, match=rf"^{path}:\d+: clouds\[0\]\.{key}"):
-        load(path, environ={})
+        load(path, environ=environ)
+
+
+def test_notifications_need_their_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the AMQP library a configuration with notifications is refused, and one without them loads."""
+    monkeypatch.setitem(sys.modules, "aio_pika", None)
+    path = tmp_path / "novacenter.yml"
+    cloud = {"name": "c1", "cloud": "envvars"}
+    path.write_text(yaml.safe_dump({"clouds": [cloud]}))
+    load(path, environ={})
+    path.write_text(yaml.safe_dump({"clouds": [{**cloud, "notifications": {"url_env": "BROKER"}}]}))
+
+    with pytest.raises(ConfigError) as raised:
+        load(path, environ={"BROKER": BROKER.reveal()})
+    assert str(raised.value) == (
+        f"{path}:4: clouds[0].notifications: needs an AMQP library that is not installed; "
+        "pip install 'novacenter[notifications]'"
+    )
 
 
 def test_limits_are_for_the_operations_that_there_are() -> None:
@@ -435,7 +468,7 @@ def said(path: Path, environ: dict[str, str]) -> str:
     except ConfigError as error:
         return "".join(traceback.format_exception(error)) + repr(error)
     vcenters = [*config.vcenters, *(vcenter.password for vcenter in config.vcenters)]
-    clouds = [(cloud, cloud.password, cloud.secret) for cloud in config.clouds]
+    clouds = [(cloud, cloud.password, cloud.secret, cloud.notifications) for cloud in config.clouds]
     return f"{config} {config!r} {config.state} {config.state!r} {vcenters} {clouds}"
 
 
@@ -460,7 +493,7 @@ CREDENTIAL = {
 }
 
 
-@given(secret=secrets, stored=st.sampled_from(["file", "environment", "state", "state query", "cloud"]))
+@given(secret=secrets, stored=st.sampled_from(["file", "environment", "state", "state query", "cloud", "broker"]))
 def test_secret_in_its_place_is_never_printed(
     tmp_path_factory: pytest.TempPathFactory, secret: str, stored: str
 ) -> None:
@@ -473,10 +506,11 @@ def test_secret_in_its_place_is_never_printed(
         "state": document(password_env="A") + yaml.safe_dump({"state": f"postgresql://u:{secret}@db/sla"}),
         "state query": document(password_env="A") + yaml.safe_dump({"state": f"postgresql://db/?password={secret}"}),
         "cloud": yaml.safe_dump({"clouds": [CREDENTIAL]}),
+        "broker": yaml.safe_dump({"clouds": [{**CREDENTIAL, "notifications": {"url_env": "BROKER"}}]}),
     }
     (directory / "novacenter.yml").write_text(places[stored])
 
-    assert hidden(secret, said(directory / "novacenter.yml", {"A": secret}))
+    assert hidden(secret, said(directory / "novacenter.yml", {"A": secret, "BROKER": f"amqps://u:{secret}@h"}))
 
 
 PUBLIC = {"username", "extension_key", "objects", "counters"}
@@ -556,6 +590,7 @@ def test_every_key_is_documented() -> None:
         "include and exclude": GLOB_KEYS,
         "clouds": CLOUD_KEYS,
         "limits": RULE_KEYS,
+        "notifications": NOTIFICATION_KEYS,
     }
 
     assert {name: sorted(table(name)) for name in sections} == {name: sorted(keys) for name, keys in sections.items()}
@@ -576,6 +611,7 @@ def test_documented_example_loads(tmp_path: Path) -> None:
     (tmp_path / "novacenter.yml").write_text(text)
     for name in ("vc1.password", "ca.pem", "client.pem", "client.key", "c1.password"):
         (tmp_path / name).write_text("x")
+    (tmp_path / "c1.broker").write_text(BROKER.reveal())
 
     load(tmp_path / "novacenter.yml", environ={})
 
