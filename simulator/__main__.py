@@ -5,12 +5,15 @@ import asyncio
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
 from exporter.clock import Clock
-from simulator.churn import live
+from simulator.churn import live, suffer, tick
 from simulator.inventory import Size, build
-from simulator.model import Accounts, Model
-from simulator.vcenter import Tls, serve
+from simulator.model import Accounts
+from simulator.openstack.population import populate
+from simulator.openstack.server import serve_cloud
+from simulator.vcenter import Server, Tls, serve
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,40 +32,57 @@ def parser() -> argparse.ArgumentParser:
     add("--password", default=own.password)
     words = "change something every so often, by default every 5 s"
     add("--churn", type=float, nargs="?", const=5.0, default=0.0, metavar="SECONDS", help=words)
+    add("--cloud-listen", default="", metavar="HOST:PORT", help="simulate an OpenStack upon it, there; by default none")
+    add("--kvm", type=int, default=6, help="servers of the cloud that are on KVM")
+    words = "let something in the cloud hang or fail every so often, by default every 60 s; ends what went wrong before"
+    add("--incidents", type=float, nargs="?", const=60.0, default=0.0, metavar="SECONDS", help=words)
     add("--control", action="store_true", help="serve POST /fault, by which anyone who can connect breaks things")
     return result
 
 
 async def run(options: argparse.Namespace) -> None:
-    """Serve until SIGINT or SIGTERM; print one line ``READY url=... thumbprint=...`` once clients can connect."""
-    host, _, port = options.listen.rpartition(":")
+    """Serve until SIGINT or SIGTERM; one line ``READY url=... thumbprint=... cloud_url=...`` once clients can come."""
     size = Size(hosts=options.hosts, vms=options.vms, datacenters=options.datacenters)
     accounts = Accounts(user=options.user, password=options.password)
     model = build(size, now=Clock().now, seed=options.seed, accounts=accounts)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    tls = Tls() if options.tls else None
-    async with serve(
-        model,
-        tls=tls,
-        host=host.strip("[]") or "127.0.0.1",
-        port=int(port),
-        compress=options.gzip,
-        control=options.control,
-    ) as server:
-        sys.stdout.write(f"READY url={server.url} thumbprint={server.thumbprint}\n")
+    async with AsyncExitStack() as stack:
+        host, port = _address(options.listen)
+        tls = Tls() if options.tls else None
+        server = await stack.enter_async_context(
+            serve(model, tls=tls, host=host, port=port, compress=options.gzip, control=options.control)
+        )
+        if options.cloud_listen:
+            host, port = _address(options.cloud_listen)
+            cloud = populate(model, kvm=options.kvm)
+            server.cloud = await stack.enter_async_context(serve_cloud(cloud, host=host, port=port))
+        cloud_url = server.cloud.url if server.cloud else ""
+        sys.stdout.write(f"READY url={server.url} thumbprint={server.thumbprint} cloud_url={cloud_url}\n")
         sys.stdout.flush()
-        await _until(stop, model, period=options.churn)
+        await _until(stop, server, options)
 
 
-async def _until(stop: asyncio.Event, model: Model, *, period: float) -> None:
-    if period <= 0:
-        await stop.wait()
-        return
-    living = asyncio.create_task(live(model, period=period))
-    await stop.wait()
-    living.cancel()
+def _address(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+async def _until(stop: asyncio.Event, server: Server, options: argparse.Namespace) -> None:
+    cloud = server.cloud.cloud if server.cloud else None
+    living = [asyncio.create_task(tick(server.model))]
+    if options.churn > 0:
+        living.append(asyncio.create_task(live(server.model, period=options.churn, cloud=cloud)))
+    if options.incidents > 0 and cloud is not None:
+        living.append(asyncio.create_task(suffer(cloud, period=options.incidents)))
+    ended = asyncio.create_task(stop.wait())
+    await asyncio.wait({ended, *living}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (ended, *living):
+        task.cancel()
+    for task in living:
+        if task.done() and not task.cancelled():
+            task.result()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

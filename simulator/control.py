@@ -6,6 +6,18 @@
 {"kind": "deny", "privileges": ["Global.Settings"]}  {"kind": "shuffle"} {"kind": "normal_only"}
 {"kind": "refuse_logins"}                            {"kind": "restart", "seconds": 5}
 {"kind": "certificate"}
+{"kind": "task_hang", "operation": "VirtualMachine.powerOff", "entity": "vm-*", "state": "queued"}
+{"kind": "task_fail", "operation": "*", "fault": "Timedout", "text": "Operation timed out."}
+{"kind": "event", "type": "esx.problem.storage.apd.start", "host": "host-1", "arguments": {"1": "naa.6000"}}
+
+And for the cloud (fields of simulator.openstack.trouble; servers by id or name):
+
+{"kind": "operate", "action": "stop", "server": ID}  {"kind": "operate", "action": "create", "name": "x", "host": HOST}
+{"kind": "nova_hang", "action": "stop", "stage": "after"}                {"kind": "build_fail", "fault": "no_host"}
+{"kind": "compute", "host": HOST, "state": "disabled"}                   ... hung, deaf, forced_down, well
+{"kind": "api", "how": "rate_limit", "service": "compute", "seconds": 5} ... dead, malformed, black_hole, delay
+{"kind": "expire_tokens"}                 {"kind": "cell", "down": true} {"kind": "cloud_skew", "seconds": 40}
+{"kind": "odd", "what": "orphan_vm"}      ... the names in simulator.openstack.oddities
 """
 
 import asyncio
@@ -15,7 +27,11 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from simulator.data import class_of
 from simulator.faults import Fault
+from simulator.openstack.operations import Conflict
+from simulator.openstack.orders import ORDERS
+from simulator.tasks import TaskFault, TaskTrouble
 
 if TYPE_CHECKING:
     from simulator.vcenter import Server
@@ -29,6 +45,14 @@ def install(server: "Server") -> None:
     server.app.on_cleanup.append(control.cancel)
 
 
+def _task_trouble(kind: str, order: dict[str, Any]) -> TaskTrouble:
+    given: dict[str, Any] = {key: order[key] for key in ("operation", "entity", "times", "state") if key in order}
+    if "fault" in order:
+        class_of(order["fault"])
+        given["fault"] = TaskFault(order["fault"], order.get("text", ""))
+    return TaskTrouble(kind=kind, **given)
+
+
 class _Control:
     def __init__(self, server: "Server") -> None:
         self._server = server
@@ -36,8 +60,8 @@ class _Control:
 
     async def post(self, request: web.Request) -> web.Response:
         try:
-            self._apply(await request.json())
-        except (json.JSONDecodeError, TypeError, ValueError, KeyError) as error:
+            self._obey(await request.json())
+        except (json.JSONDecodeError, TypeError, ValueError, KeyError, Conflict) as error:
             return web.Response(status=400, text=f"{type(error).__name__}: {error}\n")
         return web.Response(text="ok\n")
 
@@ -45,7 +69,24 @@ class _Control:
         model = self._server.model
         self._server.faults.clear()
         model.skew, model.denied, model.missing_counters = 0.0, frozenset(), frozenset()
+        model.tasks.release()
+        if self._server.cloud is not None:
+            self._server.cloud.clear()
         return web.Response(text="ok\n")
+
+    def _obey(self, order: dict[str, Any]) -> None:
+        kind, cloud = order["kind"], self._server.cloud
+        if kind in {"task_hang", "task_fail"}:
+            self._server.model.tasks.arm(_task_trouble(kind.removeprefix("task_"), order))
+        elif kind == "event":
+            named = {f"_{key}": str(value) for key, value in order.get("arguments", {}).items()}
+            self._server.model.events.tell(str(order["type"]), str(order["host"]), **named)
+        elif kind not in ORDERS:
+            self._apply(order)
+        elif cloud is None:
+            raise ValueError(f"{kind} is for a cloud; begin the simulator with --cloud-listen")
+        else:
+            ORDERS[kind](cloud, order)
 
     def _apply(self, order: dict[str, Any]) -> None:
         server, faults, model = self._server, self._server.faults, self._server.model

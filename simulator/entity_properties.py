@@ -7,6 +7,7 @@ from simulator.data import Data, Ref, Time
 from simulator.facts import Alarm
 from simulator.model import Model
 from simulator.store import Node
+from simulator.task_properties import recent_tasks
 
 
 def custom_values(node: Node) -> list[Data]:
@@ -52,7 +53,7 @@ ENTITY: Mapping[str, Callable[[Model, Node], Any]] = {
     "alarmActionsEnabled": lambda *_: True,
     "declaredAlarmState": lambda _, node: [_alarm(node, alarm) for alarm in node.facts.alarms],
     "triggeredAlarmState": lambda _, node: [_alarm(node, alarm) for alarm in node.facts.alarms],
-    "recentTask": lambda *_: [],
+    "recentTask": recent_tasks,
     "tag": lambda *_: [],
     "disabledMethod": lambda *_: [],
 }

@@ -90,7 +90,7 @@ def _add(model: Model, place: _Place, chance: random.Random, *, index: int) -> N
         power="poweredOff" if index % 16 == 11 else "poweredOn",
         started=model.started - 3600.0 * (2 + chance.randrange(2000)),
         tools="toolsNotRunning" if index % 16 == 11 else ("toolsOld" if index % 9 == 5 else "toolsOk"),
-        annotation=_annotation(name, flavor, project) if nova else "built by hand",
+        annotation=annotation(name, flavor, project) if nova else "built by hand",
         custom=((101, f"team {index % 5}"), (102, f"CC-{index % 7}")) if index % 5 == 0 else (),
         alarms=_alarms(model, index),
         status="yellow" if index % 50 == 7 else "green",
@@ -123,7 +123,7 @@ def _nics(model: Model, place: _Place, moid: str, *, index: int) -> tuple[Nic, .
     return (Nic(4000, network, mac, model.uuid("port", moid)),)
 
 
-def _annotation(name: str, flavor: tuple[str, int, int, int], project: str) -> str:
+def annotation(name: str, flavor: tuple[str, int, int, int], project: str) -> str:
     """What Nova's VMware driver writes: nova/virt/vmwareapi/vmops.py, ``_get_instance_metadata``."""
     return (
         f"name:{name.partition(' (')[0]}\nuserid:{project[::-1]}\nusername:demo\n"

@@ -8,9 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from simulator.agenda import Agenda
 from simulator.counters import Counter, load
+from simulator.events import EventLog
 from simulator.facts import Alarm, Datastore, Disk, Host, Snapshot, Vm
 from simulator.store import Node, Store
+from simulator.tasks import TaskLog
 
 LIMIT_TEXT = (
     "This operation is restricted by the administrator - 'vpxd.stats.maxQueryMetrics'. "
@@ -61,6 +64,13 @@ class Model(Store):
         self.skew = 0.0
         self.custom_fields: dict[int, tuple[str, str | None]] = {}
         self._numbers: dict[str, int] = {}
+        self.agenda = Agenda(now)
+        self.tasks = TaskLog(self, self.agenda)
+        self.events = EventLog(self)
+
+    def find(self, moid: str) -> Node | None:
+        """The managed object or the task of this id, None where there is neither."""
+        return self.nodes.get(moid) or self.tasks.find(moid)
 
     def time(self) -> float:
         """The vCenter's own clock, seconds since the epoch."""

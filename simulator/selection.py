@@ -103,7 +103,7 @@ class Selection:
     def _targets(self, node: Node, path: str) -> Iterator[Node]:
         value, _ = properties.lookup(self._model, node, path)
         for ref in [value] if isinstance(value, Ref) else value or ():
-            target = self._model.nodes.get(ref.moid)
+            target = self._model.find(ref.moid)
             if target is not None:
                 yield target
 

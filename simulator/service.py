@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 
-from simulator import collector_methods, perf_methods, queryperf, session_methods, wire
+from simulator import collector_methods, event_methods, perf_methods, queryperf, session_methods, task_methods, wire
 from simulator.data import Ref
 from simulator.faults import Faults
 from simulator.model import Model
@@ -19,6 +19,8 @@ HANDLERS: dict[str, Handler] = {
     **session_methods.HANDLERS,
     **collector_methods.HANDLERS,
     **perf_methods.HANDLERS,
+    **task_methods.HANDLERS,
+    **event_methods.HANDLERS,
 }
 """SOAP method -> what answers it. QueryPerf has a way of its own."""
 
@@ -46,10 +48,11 @@ class Service:
             sessions = [user_session(session) for session in self.sessions.all()]
             return Node("SessionManager", moid, (user_session(caller.session), sessions))
         own = caller.session.nodes.get(moid) if caller.session else None
-        return own or self._services.get(moid) or self.model.get(moid)
+        return own or self._services.get(moid) or self.model.tasks.find(moid) or self.model.get(moid)
 
     async def call(self, caller: Caller, body: bytes, *, version: str) -> bytes:
         """The reply to a request. Raises a vSphere fault (an exception of pyVmomi's) where vCenter answers with one."""
+        self.model.agenda.run()
         wire.check_size(body)
         method = wire.method_of(body)
         if caller.session is None and method not in ANONYMOUS:

@@ -8,6 +8,7 @@ from simulator.entity_properties import custom_fields
 from simulator.model import Model
 from simulator.perf import RETENTION
 from simulator.store import Node
+from simulator.task_properties import MAX_COLLECTORS, all_recent_tasks, info
 
 MANAGERS = {
     "propertyCollector": Ref("PropertyCollector", "propertyCollector"),
@@ -18,6 +19,7 @@ MANAGERS = {
     "perfManager": Ref("PerformanceManager", "PerfMgr"),
     "alarmManager": Ref("AlarmManager", "AlarmManager"),
     "taskManager": Ref("TaskManager", "TaskManager"),
+    "eventManager": Ref("EventManager", "EventManager"),
     "customFieldsManager": Ref("CustomFieldsManager", "CustomFieldsManager"),
     "searchIndex": Ref("SearchIndex", "SearchIndex"),
 }
@@ -63,7 +65,8 @@ def about(model: Model) -> Data:
 def service_content(model: Model) -> Data:
     """The entry to everything (ServiceInstance.content)."""
     names = (
-        "sessionManager", "authorizationManager", "perfManager", "alarmManager", "taskManager", "customFieldsManager"
+        "sessionManager", "authorizationManager", "perfManager", "alarmManager", "eventManager", "taskManager",
+        "customFieldsManager",
     )  # fmt: skip
     return Data(
         "ServiceContent",
@@ -166,8 +169,11 @@ SERVICES: Mapping[str, Mapping[str, Callable[[Model, Node], Any]]] = {
     "OptionManager": {"setting": lambda model, _: options(model)},
     "CustomFieldsManager": {"field": lambda model, _: custom_fields(model)},
     "AuthorizationManager": {"privilegeList": _privileges},
-    "TaskManager": {"recentTask": lambda *_: [], "maxCollector": lambda *_: 200},
+    "TaskManager": {"recentTask": all_recent_tasks, "maxCollector": lambda *_: MAX_COLLECTORS},
+    "Task": {"info": info},
+    "TaskHistoryCollector": {},
     "AlarmManager": {},
+    "EventManager": {},
     "SearchIndex": {},
     "ViewManager": {},
     "PropertyCollector": {},

@@ -119,6 +119,10 @@ class Store:
             node.forget()
             self._record(moid, structural=False)
 
+    def note(self, moid: str) -> None:
+        """Journal a change of an object that is kept elsewhere, as tasks are."""
+        self._record(moid, structural=False)
+
     def related(self, relation: str, moid: str) -> list[Node]:
         """Objects that refer to this one: relation ``child``, or the field of the referrer as ``vm.host``."""
         if not self._related:

@@ -23,6 +23,7 @@ from simulator.control import install
 from simulator.faults import Faults
 from simulator.misbehaviour import misbehave
 from simulator.model import Model
+from simulator.openstack.server import CloudServer
 from simulator.service import Service
 from simulator.sessions import Caller
 
@@ -49,11 +50,12 @@ class Tls:
 
 
 class Server:
-    """A running vCenter. What it serves is ``model``; what goes wrong is ``faults``."""
+    """A running vCenter. What it serves is ``model``; what goes wrong is ``faults``; ``cloud`` is the one upon it."""
 
     def __init__(self, model: Model, faults: Faults, *, compress: bool) -> None:
         self.model = model
         self.faults = faults
+        self.cloud: CloudServer | None = None
         self.service = Service(model, faults)
         self.host = "127.0.0.1"
         self.port = 0

@@ -266,7 +266,23 @@ def _config(model: Model, node: Node) -> Data:
         ),
         extraConfig=[Data("OptionValue", key=key, value=value) for key, value in vm.extra],
         firmware="bios",
+        managedBy=_managed_by(vm),
     )
+
+
+_MANAGERS = {
+    "nvp.vm-uuid": ("org.openstack.compute", "instance"),  # nova/virt/vmwareapi/constants.py
+    "cinder.volume.id": ("org.openstack.storage", "volume"),  # cinder/volume/drivers/vmware/vmdk.py
+}
+"""Key of extraConfig -> extension and type with which the same service marks a machine as its own."""
+
+
+def _managed_by(vm: Vm) -> Data | None:
+    for key, _ in vm.extra:
+        if key in _MANAGERS:
+            extension, kind = _MANAGERS[key]
+            return Data("ManagedByInfo", extensionKey=extension, type=kind)
+    return None
 
 
 def _tree(node: Node, snapshot: Snapshot, number: int) -> Data:

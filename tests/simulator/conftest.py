@@ -8,6 +8,9 @@ from simclient import Clock
 
 from simulator.inventory import Size, build
 from simulator.model import Model
+from simulator.openstack.cloud import Cloud
+from simulator.openstack.population import populate
+from simulator.openstack.server import CloudServer, serve_cloud
 from simulator.tls import self_signed
 from simulator.vcenter import Server, Tls, serve
 
@@ -37,3 +40,16 @@ async def plain(model: Model) -> AsyncIterator[Server]:
     """The small vCenter over HTTP, for a look at the bytes."""
     async with serve(model) as running:
         yield running
+
+
+@pytest.fixture
+def cloud(model: Model) -> Cloud:
+    """The cloud of the small vCenter, with six servers on KVM."""
+    return populate(model, kvm=6)
+
+
+@pytest.fixture
+async def running(cloud: Cloud) -> AsyncIterator[CloudServer]:
+    """That cloud over HTTP."""
+    async with serve_cloud(cloud) as server:
+        yield server

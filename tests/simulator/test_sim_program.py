@@ -53,7 +53,31 @@ async def test_it_says_when_it_is_ready_and_ends_on_a_signal(number: signal.Sign
 async def test_plain_http() -> None:
     """Without TLS the URL says so and there is no thumbprint."""
     async with program("--no-tls") as (_, ready):
-        assert (ready["url"][:17], ready["thumbprint"]) == ("http://127.0.0.1:", "")
+        assert (ready["url"][:17], ready["thumbprint"], ready["cloud_url"]) == ("http://127.0.0.1:", "", "")
+
+
+async def test_a_cloud_upon_it() -> None:
+    """With --cloud-listen one process serves both; POST /fault reaches the cloud, too; a signal ends it cleanly."""
+    cloud = ("--cloud-listen", "127.0.0.1:0", "--kvm", "2", "--incidents", "1", "--churn", "0.01")
+    async with program("--no-tls", "--control", *cloud) as (process, ready), aiohttp.ClientSession() as http:
+        identity = {
+            "methods": ["password"],
+            "password": {"user": {"name": "administrator@vsphere.local", "password": "password"}},
+        }
+        orders = (({"kind": "expire_tokens"}, 200), ({"kind": "operate", "action": "stop", "server": "none"}, 400))
+        for order, status in orders:
+            async with http.post(ready["url"].replace("/sdk", "/fault"), json=order) as reply:
+                assert reply.status == status
+        async with http.post(ready["cloud_url"] + "/auth/tokens", json={"auth": {"identity": identity}}) as reply:
+            assert reply.status == 201
+            token = {"X-Auth-Token": reply.headers["X-Subject-Token"]}
+        nova = ready["cloud_url"].replace("/identity/v3", "/compute/v2.1/servers/detail")
+        async with http.get(nova, headers=token) as reply:
+            hosts = [server["OS-EXT-SRV-ATTR:host"] for server in (await reply.json())["servers"]]
+        process.send_signal(signal.SIGTERM)
+        out, err = await process.communicate()
+    assert {"nova-cluster0", "kvm-01"} <= set(hosts)
+    assert (process.returncode, out, err) == (0, b"", b"")
 
 
 async def test_an_address_in_use_is_said(unused_tcp_port: int) -> None:
