@@ -10,7 +10,7 @@ ARGS ?=
 
 BIN := $(VENV)/bin
 VCSIM := $(wildcard tests/vcsim/*.go)
-EXTERNALS := .build/vcsim-classic .build/vcsim-current .build/prometheus .build/vmware_exporter/.complete
+EXTERNALS := .build/vcsim-classic .build/vcsim-current .build/prometheus .build/postgres .build/vmware_exporter/.complete
 
 .PHONY: help
 help: ## list the targets
@@ -47,9 +47,9 @@ openstack-down: ## stop it (ARGS=--wipe forgets its data)
 	tests/e2e/openstack/down.sh $(ARGS)
 
 .PHONY: test-openstack
-test-openstack: $(VENV)/.dev openstack-up ## run the tests against it, then stop it
-	NOVACENTER_REQUIRE_OPENSTACK=1 $(BIN)/python -m pytest tests/e2e/openstack $(ARGS); \
-	result=$$?; tests/e2e/openstack/down.sh; exit $$result
+test-openstack: $(VENV)/.dev ## start it, run the tests against it, stop it
+	trap 'tests/e2e/openstack/down.sh >.build/openstack-down.log 2>&1' EXIT; tests/e2e/openstack/up.sh && \
+	NOVACENTER_REQUIRE_OPENSTACK=1 $(BIN)/python -m pytest tests/e2e/openstack $(ARGS)
 
 .PHONY: fix
 fix: $(VENV)/.dev ## repair what linters and formatter can repair
@@ -93,6 +93,7 @@ versions: $(VENV)/.dev externals ## say which versions are in use
 	@$(BIN)/python -m pip list --format=freeze --exclude-editable
 	@tools/go.sh version
 	@PATH=".build/prometheus/usr/bin:$$PATH" promtool --version | head -n 1
+	@.build/postgres/bin/postgres --version
 
 # --- how each is made -------------------------------------------------------------------------------------------------
 
@@ -115,6 +116,10 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 
 .build/prometheus: tools/prometheus.sh
 	tools/prometheus.sh $@
+	touch $@
+
+.build/postgres: tools/postgres.sh
+	tools/postgres.sh $@
 	touch $@
 
 .build/vmware_exporter/.complete: tools/vmware-exporter.txt | $(VENV)/bin/python

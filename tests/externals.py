@@ -14,6 +14,8 @@ _BUILT = {
     "vcsim-current": BUILD / "vcsim-current",
     "prometheus": BUILD / "prometheus/usr/bin/prometheus",
     "promtool": BUILD / "prometheus/usr/bin/promtool",
+    "initdb": BUILD / "postgres/bin/initdb",
+    "postgres": BUILD / "postgres/bin/postgres",
     "vmware_exporter": BUILD / "vmware_exporter/bin/vmware_exporter",
 }
 

@@ -69,14 +69,21 @@ def build(ended: Ended, server: Server | None, hypervisors: Mapping[str, Hypervi
     operation = ended.operation
     if operation.name != "create" or ended.result is Result.UNKNOWN:
         return None
-    node = hypervisors.get(server.hypervisor or "") if server is not None else None
-    kind = node.type if node is not None else NOWHERE if not operation.host else OTHER
+    kind = _kind(operation.host, server, hypervisors)
     if ended.result is Result.ERROR:
         message = server.fault.message if server is not None and server.fault is not None else ""
         return Build(ended.at, kind, ended.seconds, fault_class(message))
     launched = server.launched if server is not None else None
     seconds = ended.seconds if launched is None else max(0.0, launched - operation.start)
     return Build(ended.at, kind, seconds)
+
+
+def _kind(host: str, server: Server | None, hypervisors: Mapping[str, Hypervisor]) -> str:
+    """The type of the server's hypervisor; of a failed build Nova tells the host alone, whose nodes share a type."""
+    node = hypervisors.get(server.hypervisor or "") if server is not None else None
+    if node is None and host:
+        node = next((node for node in hypervisors.values() if node.service_host == host), None)
+    return node.type if node is not None else OTHER if host else NOWHERE
 
 
 def add(builds: Builds, news: Iterable[Build], now: float) -> Builds:

@@ -37,7 +37,7 @@ def test_a_build_and_its_time() -> None:
     assert build(ended(), server("domain-c8.uuid", launched=125.5), NODES) == Build(200.0, "VMware", 25.5)
     assert build(ended(), server("kvm1"), NODES) == Build(200.0, "QEMU", 30.0)
     assert build(ended(), server("kvm1", launched=90.0), NODES) == Build(200.0, "QEMU", 0.0)
-    assert build(ended(), server("gone"), NODES) == Build(200.0, "other", 30.0)
+    assert build(ended(host="v9"), server("gone"), NODES) == Build(200.0, "other", 30.0)
 
 
 def test_a_build_that_failed() -> None:
@@ -45,7 +45,12 @@ def test_a_build_that_failed() -> None:
     lost = server(None, message="No valid host was found. ")
     assert build(ended(result=Result.ERROR, host=""), lost, NODES) == Build(200.0, "none", 30.0, "no_valid_host")
     assert build(ended(result=Result.ERROR), server("kvm1"), NODES) == Build(200.0, "QEMU", 30.0, "other")
-    assert build(ended(result=Result.ERROR), None, NODES) == Build(200.0, "other", 30.0, "other")
+    assert build(ended(result=Result.ERROR, host="v9"), None, NODES) == Build(200.0, "other", 30.0, "other")
+
+
+def test_a_build_that_failed_is_of_its_hosts_type() -> None:
+    """Nova takes the hypervisor off a server whose build failed; the host that tried is known."""
+    assert build(ended(result=Result.ERROR), server(None), NODES) == Build(200.0, "VMware", 30.0, "other")
 
 
 def test_what_is_no_build() -> None:
