@@ -6,12 +6,12 @@ set -eu
 rm -rf "$1"
 mkdir -p "$1/bin"
 cd "$1"
-here=$(pwd)
 
-# The wrappers say where the unpacked libraries are; where nothing was unpacked there is nothing to say.
+# The wrappers say where the unpacked libraries are; where nothing was unpacked there is nothing to say. They find
+# what was unpacked from where they are, so that the directory can be moved.
 wrap() {
     for program in initdb postgres; do
-        printf '#!/bin/sh\n%sexec "%s/%s" "$@"\n' "${2:-}" "$1" "$program" >"bin/$program"
+        printf '#!/bin/sh\nhere=$(cd "$(dirname "$0")/.." && pwd)\n%sexec "%s/%s" "$@"\n' "${2:-}" "$1" "$program" >"bin/$program"
         chmod 755 "bin/$program"
     done
 }
@@ -55,8 +55,8 @@ for package in packages/*.deb; do
     dpkg-deb -x "$package" .
 done
 rm -r packages
-libraries=$(ls -d "$here"/lib/*-linux-* "$here"/usr/lib/*-linux-* 2>/dev/null | tr '\n' ':')
-for directory in "$here"/usr/lib/postgresql/*/bin; do
+libraries=$(ls -d lib/*-linux-* usr/lib/*-linux-* 2>/dev/null | sed 's|^|$here/|' | tr '\n' ':')
+for directory in usr/lib/postgresql/*/bin; do
     found=$directory
 done
-wrap "$found" "LD_LIBRARY_PATH='${libraries%:}' "
+wrap "\$here/$found" "LD_LIBRARY_PATH=\"${libraries%:}\" "
