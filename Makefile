@@ -10,7 +10,7 @@ ARGS ?=
 
 BIN := $(VENV)/bin
 VCSIM := $(wildcard tests/vcsim/*.go)
-EXTERNALS := .build/vcsim-classic .build/vcsim-current .build/prometheus .build/postgres .build/vmware_exporter/.complete
+EXTERNALS := .build/vcsim-classic .build/vcsim-current .build/prometheus .build/alertmanager .build/postgres .build/vmware_exporter/.complete
 
 .PHONY: help
 help: ## list the targets
@@ -93,6 +93,7 @@ versions: $(VENV)/.dev externals ## say which versions are in use
 	@$(BIN)/python -m pip list --format=freeze --exclude-editable
 	@tools/go.sh version
 	@PATH=".build/prometheus/usr/bin:$$PATH" promtool --version | head -n 1
+	@.build/alertmanager/alertmanager --version 2>&1 | head -n 1
 	@.build/postgres/bin/postgres --version
 
 # --- how each is made -------------------------------------------------------------------------------------------------
@@ -116,6 +117,10 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 
 .build/prometheus: tools/prometheus.sh
 	tools/prometheus.sh $@
+	touch $@
+
+.build/alertmanager: tools/alertmanager.sh
+	tools/alertmanager.sh $@
 	touch $@
 
 .build/postgres: tools/postgres.sh

@@ -47,6 +47,9 @@ PROBES_PERIOD = 15.0
 STALE_CYCLES = 3
 """Cycles without success after which what was known of operations is taken off the page."""
 
+PATIENCE = 60.0
+"""Seconds after the start for which judging waits for the first cycle of the cloud's vCenters."""
+
 EAGER = 2.0
 """Seconds between two cycles at least, however many notifications come."""
 
@@ -93,6 +96,7 @@ class CloudPoller:
         self._book = Book(name, world.state, limits=_limits(cloud))
         self._page = CloudPage(name, self._book, durations=world.telemetry.durations)
         self._loaded = False
+        self._began = world.clock.monotonic()
         self._turn = asyncio.Lock()
         self._nudged = asyncio.Event()
         self._folders: dict[str, tuple[object, Mapping[str, str]]] = {}
@@ -156,7 +160,7 @@ class CloudPoller:
             cyclefamilies.observe_logins(self._world.telemetry.cloud_cycles, self.session.stats, cloud=self.name)
             # Before judging: after an outage or a start nothing else says which VM an operation is on.
             await self._join()
-            step = await self._judge(snapshot)
+            step = None if self._awaits_vcenters() else await self._judge(snapshot)
             self._account(snapshot, step)
 
     async def services_cycle(self) -> None:
@@ -166,7 +170,7 @@ class CloudPoller:
         if found.hypervisors.value is not None:
             self.hypervisors = {node.hostname: node for node in found.hypervisors.value.values()}
         unknown = bool(found.computes.value and found.computes.value.unknown)
-        if self._down_cells and not unknown and self._nova is not None:
+        if self._down_cells is not unknown and self._nova is not None:
             self._nova.relist()
         self._down_cells = unknown
         failure = _failure(found)
@@ -212,6 +216,11 @@ class CloudPoller:
                 if server is not None:
                     found.append(server)
         return found
+
+    def _awaits_vcenters(self) -> bool:
+        """Whether a vCenter may still tell why what is beyond its limit at our start is so: a cause is told once."""
+        young = self._clock.monotonic() - self._began < PATIENCE
+        return young and any(poller.health is None for poller in self._world.vcenters().values())
 
     async def _judge(self, snapshot: CloudSnapshot) -> Step | None:
         """Takes a snapshot into the book, on disk where there is one; None where that failed."""

@@ -57,6 +57,7 @@ CREATE TABLE IF NOT EXISTS tally (
 _PLACE = (
     "ALTER TABLE cloud ADD COLUMN mark REAL",
     "ALTER TABLE cloud ADD COLUMN watched TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX IF NOT EXISTS ending_time ON ending (cloud, time)",
     """
 CREATE TABLE IF NOT EXISTS finding (
     kind TEXT NOT NULL, cloud TEXT NOT NULL, vcenter TEXT NOT NULL, subject TEXT NOT NULL, since REAL NOT NULL,

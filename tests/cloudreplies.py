@@ -30,4 +30,5 @@ def recorded(name: str) -> Recorded:
 
 def names(pattern: str) -> list[str]:
     """The names of recordings that match a glob, sorted."""
-    return sorted(str(path.relative_to(ROOT).with_suffix("")) for path in ROOT.glob(f"{pattern}.json"))
+    found = (path for path in ROOT.glob(f"{pattern}.json") if path.parent.name != "notifications")  # no replies
+    return sorted(str(path.relative_to(ROOT).with_suffix("")) for path in found)

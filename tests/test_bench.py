@@ -11,7 +11,7 @@ from externals import ROOT, require
 
 pytestmark = pytest.mark.external
 
-PARTS = {"rivals", "scrape", "full", "floor", "change", "growth"}
+PARTS = {"rivals", "scrape", "full", "floor", "change", "growth", "cloud"}
 
 
 @pytest.mark.timeout(180)
@@ -42,6 +42,7 @@ def test_smoke_run_writes_every_part(tmp_path: Path) -> None:
         assert all(check["what"] in run.stdout for check in part["checks"]), name
     assert {"series", "times_less_cpu", "cpu_seconds"} <= set(document["parts"]["rivals"]["figures"])
     assert document["parts"]["change"]["figures"]["gone_but_shown"] == 0
+    assert document["parts"]["cloud"]["figures"]["in_flight"] >= 25
     assert str(ROOT) not in out.read_text(encoding="utf-8")
 
 

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 
 from exporter.openstack.operations import Limits
 from exporter.openstack.timeouts import (
@@ -21,6 +21,9 @@ from exporter.state import Entry, Operations, State, Tally
 
 Outcome = tuple[str, str, str]
 """Host, operation, and cause or result."""
+
+
+_FIELDS = tuple(field.name for field in fields(Operation))
 
 
 class Book:
@@ -102,7 +105,7 @@ class Book:
 
 def saved(ledger: Ledger) -> Operations:
     """A ledger as the database keeps it."""
-    opened = {id_: json.dumps(asdict(operation)) for id_, operation in ledger.opened.items()}
+    opened = {id_: json.dumps({name: getattr(of, name) for name in _FIELDS}) for id_, of in ledger.opened.items()}
     return Operations(seen=ledger.seen, horizon=ledger.horizon, opened=opened, ended=ledger.ended)
 
 

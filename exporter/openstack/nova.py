@@ -5,6 +5,7 @@ of their own, so only these servers, and those in flight, are asked for theirs.
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,6 +38,9 @@ SWEEP_DOWN = 300.0
 PATIENCE = 20.0
 """What is in flight is asked again after this part of its age, at once where the server changed: what hangs for a day
 need not be asked every cycle."""
+
+TRUST = 300.0
+"""Seconds for which an operation is not asked again whose end the listing will show."""
 
 _HISTORY = 10  # actions looked at of a server that is met in flight
 _MARKERS = 3  # servers of a page tried as the place to go on from, should the last one be gone
@@ -101,7 +105,7 @@ class Nova:
             self._enqueue(server, None)
 
     def relist(self) -> None:
-        """Begin a whole listing with the next cycle: for when a cell has come back."""
+        """Begin a whole listing with the next cycle: for when a cell has gone down, or come back."""
         self._swept = 0.0
 
     async def cycle(self) -> CloudSnapshot:
@@ -114,13 +118,18 @@ class Nova:
         now = turn.time.now()
         for server, since in self._fleet.watched().items():
             asked = self._asked.get(server)
-            if asked is None or (now - asked) * PATIENCE >= now - since:
+            if asked is None or now - asked >= self._pause(server, now - since):
                 self._enqueue(server, None if asked is None else asked - MARGIN)
         await self._ask_all(turn)
         self._asked = {server: self._asked[server] for server in self._fleet.watched() if server in self._asked}
         snapshot = self._snapshot(turn, seconds=self._clock.monotonic() - started)
         self._fleet.forget(now)
         return snapshot
+
+    def _pause(self, server: str, age: float) -> float:
+        """Seconds from one asking to the next, of what is in flight for ``age``."""
+        pause = age / PATIENCE
+        return max(pause, TRUST) if math.isfinite(age) and self._fleet.is_shown(server) else pause
 
     def _snapshot(self, turn: "_Turn", *, seconds: float) -> CloudSnapshot:
         actions = {**dict.fromkeys(turn.asked, ()), **dict(self._fleet.actions())}
@@ -268,7 +277,9 @@ class Nova:
         turn.budget.actions += 1
         path = f"/servers/{quote(server, safe='')}/os-instance-actions"
         query = ""
-        if (await self._api.microversion("compute") or (2, 1)) >= (2, 58):
+        if turn.version is None:
+            turn.version = await self._api.microversion("compute") or (2, 1)
+        if turn.version >= (2, 58):
             query = f"?limit={_HISTORY}" if since is None else f"?changes-since={_iso(since)}"
         listed = await self._read(path + query, partial(decode.actions, server=server), turn=turn)
         for action in self._fleet.wanting(server, listed, since):
@@ -302,6 +313,7 @@ class _Turn:
     gone: set[str] = field(default_factory=set)
     error: SourceError | None = None
     stop: bool = False
+    version: tuple[int, int] | None = None
 
 
 def _iso(instant: float) -> str:

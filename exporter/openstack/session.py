@@ -1,13 +1,14 @@
 """One session with one region of a cloud: a token kept and renewed, the catalogue, microversions, and GETs.
 
 openstacksdk reads clouds.yaml; keystoneauth logs in, reads the catalogue and negotiates versions. Both block, so they
-run in a few threads. The life of the token is measured on our own clock from its length, so clock skew does no harm.
+run in a few threads; ``fetch`` sends the GETs. The life of the token is measured on our own clock from its length, so
+clock skew does no harm.
 """
 
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
@@ -23,6 +24,7 @@ from exporter.config import Cloud, Tls
 from exporter.errors import BadReply, LoginRefused, NotAuthenticated, SourceError
 from exporter.openstack import credentials, decode
 from exporter.openstack.cloud import ApiFault, NotOffered, Reply
+from exporter.openstack.fetch import Answer, Fetcher
 from exporter.openstack.wire import BoundedAdapter, Call, titled
 from exporter.vcenter import tls
 
@@ -89,8 +91,11 @@ class Session:
         self._rng = rng
         self._auth: Any = settings.get_auth()
         trust = cloud.tls if cloud.tls != Tls() else credentials.trust(settings)
+        context = tls.context(trust)
+        self._fetcher = Fetcher(context, timeouts=cloud.timeouts, limit=cloud.max_reply_bytes)
+        self._places = asyncio.Semaphore(cloud.connections)
         self._wire = BoundedAdapter(
-            tls.context(trust),
+            context,
             timeouts=cloud.timeouts,
             limit=cloud.max_reply_bytes,
             monotonic=clock.monotonic,
@@ -119,9 +124,10 @@ class Session:
         return self._stats
 
     async def close(self) -> None:
-        """Close idle connections and take no more requests; those under way end within their time limit."""
+        """Close connections and take no more requests; logins under way end within their time limit."""
         if self._login is not None:
             self._login.cancel()
+        await self._fetcher.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._http.close()
 
@@ -132,7 +138,7 @@ class Session:
 
     async def microversion(self, service: str) -> tuple[int, int] | None:
         """The microversion that is spoken with ``service``; None where it has none. Raises as ``get`` does."""
-        return await self._within(service, lambda: self._endpoint(service).microversion)
+        return await self._within(service, lambda: self._microversion(service))
 
     async def get(self, service: str, path: str) -> Reply:
         """The JSON that ``service`` answers to a GET of ``path``, which begins with a slash and may hold a query.
@@ -142,21 +148,21 @@ class Session:
         """
         return await self._within(service, lambda: self._ask(service, path))
 
-    async def _within(self, service: str, work: Callable[[], T]) -> T:
-        """``work`` in a thread and within the session; errors name the cloud and the service."""
+    async def _within(self, service: str, work: Callable[[], Awaitable[T]]) -> T:
+        """``work`` within the session; errors name the cloud and the service."""
         until, pause = self._pauses.get(service, (0.0, None))
         if pause is not None and self._clock.monotonic() < until:
             raise self._told(service, pause)
         generation = await self._established()
         try:
             try:
-                return await self._run(work)
+                return await work()
             except ApiFault as fault:
                 is_fresh = generation == self._generation and self._clock.monotonic() < self._fresh_until
                 if fault.code != 401 or is_fresh:
                     raise
             await self._renew(generation)
-            return await self._run(work)
+            return await work()
         except ApiFault as fault:
             if fault.retry_after is not None:
                 self._pauses[service] = (self._clock.monotonic() + fault.retry_after, fault)
@@ -174,36 +180,47 @@ class Session:
         text = f"{self._name}, {service}: {fault.text}"
         return ApiFault(fault.name, text, code=fault.code, request=fault.request, retry_after=fault.retry_after)
 
+    async def _microversion(self, service: str) -> tuple[int, int] | None:
+        return (await self._found(service)).microversion
+
+    async def _found(self, service: str) -> _Endpoint:
+        """Where ``service`` is, asked once per token."""
+        known = self._endpoints.get(service)
+        if known is None:
+            known = self._endpoints[service] = await self._run(lambda: self._endpoint(service))
+        return known
+
+    async def _ask(self, service: str, path: str) -> Reply:
+        async with self._places:
+            began = self._clock.monotonic()
+            endpoint = await self._found(service)
+            left = self._cloud.timeouts.total - (self._clock.monotonic() - began)
+            headers = {"X-Auth-Token": self._access.auth_token}
+            if endpoint.microversion:
+                headers["OpenStack-API-Version"] = "{} {}.{}".format(service, *endpoint.microversion)
+            if endpoint.microversion and service == "compute":  # the only name before 2.27
+                headers["X-OpenStack-Nova-API-Version"] = "{}.{}".format(*endpoint.microversion)
+            started = self._clock.monotonic()
+            reply = await self._fetcher.get(endpoint.url.rstrip("/") + path, headers, seconds=left)
+            return Reply(_json(reply), _date(reply), self._clock.monotonic() - started)
+
     async def _run(self, work: Callable[[], T]) -> T:
         def call() -> T:
             with self._wire.calling() as this:
                 try:
-                    return work()
+                    done = work()
                 except keystone_errors.ClientException as error:
                     raise (this.failure or _understood(error, this)) from error
+                if this.failure is not None:  # keystoneauth makes do with the catalogue where a service is silent
+                    raise this.failure
+                return done
 
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)
 
     # --- in a thread --------------------------------------------------------------------------------------------------
 
-    def _ask(self, service: str, path: str) -> Reply:
-        endpoint = self._endpoint(service)
-        started = self._clock.monotonic()
-        versions = {}
-        if endpoint.microversion:
-            version = "{}.{}".format(*endpoint.microversion)
-            versions = {"microversion": version, "microversion_service_type": service}
-        reply = self._client.get(
-            endpoint.url.rstrip("/") + path, raise_exc=False, log=False, connect_retries=0, **versions
-        )
-        seconds = self._clock.monotonic() - started
-        return Reply(_json(reply), _date(reply), seconds)
-
     def _endpoint(self, service: str) -> _Endpoint:
-        """Where ``service`` is, asked once per token: the catalogue says, then the service's own version document."""
-        known = self._endpoints.get(service)
-        if known is not None:
-            return known
+        """The catalogue says where ``service`` is, then its own version document."""
         access = self._access
         try:
             data = access.service_catalog.endpoint_data_for(
@@ -220,9 +237,7 @@ class Session:
             max_version=f"{major}.latest",
             discover_versions=True,
         )
-        endpoint = _Endpoint(found.url, _lower(found.max_microversion, HIGHEST.get(service)))
-        self._endpoints[service] = endpoint
-        return endpoint
+        return _Endpoint(found.url, _lower(found.max_microversion, HIGHEST.get(service)))
 
     def _enter(self) -> Any:
         self._auth.invalidate()
@@ -320,7 +335,7 @@ def _life(access: Any) -> float:
     return max(0.0, float((access.expires - access.issued).total_seconds()))
 
 
-def _json(reply: requests.Response) -> bytes:
+def _json(reply: Answer) -> bytes:
     """The body, where it is JSON and no error. Raises ApiFault or BadReply."""
     body: bytes = reply.content
     if reply.status_code >= 400:
@@ -332,7 +347,7 @@ def _json(reply: requests.Response) -> bytes:
     return body
 
 
-def _fault(reply: requests.Response) -> ApiFault:
+def _fault(reply: requests.Response | Answer) -> ApiFault:
     word, text = decode.fault(reply.content) or (
         f"HTTP {reply.status_code}",
         (reply.reason or "") + titled(reply.content),
@@ -342,13 +357,13 @@ def _fault(reply: requests.Response) -> ApiFault:
     return ApiFault(word, told, code=reply.status_code, request=request, retry_after=_pause(reply))
 
 
-def _pause(reply: requests.Response) -> float | None:
+def _pause(reply: requests.Response | Answer) -> float | None:
     """The seconds of Retry-After (RFC 9110, section 10.2.3; as a date it is not heeded)."""
     written = reply.headers.get("Retry-After", "").strip()
     return min(LONGEST_PAUSE, float(written)) if written.isascii() and written.isdigit() else None
 
 
-def _date(reply: requests.Response) -> float | None:
+def _date(reply: Answer) -> float | None:
     try:
         return parsedate_to_datetime(reply.headers["Date"]).timestamp()
     except (KeyError, ValueError, OverflowError):

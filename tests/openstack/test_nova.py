@@ -1,218 +1,25 @@
 """Nova's servers and actions, read cheaply: nothing is lost, nothing is asked twice without need, costs are bounded.
 
-The cloud is a model of Nova's API: listing by creation, paging by marker, ``changes-since`` in whole seconds.
-Its shapes are proved by the recorded replies of a real one in test_decode.
+The cloud is the model in novamodel.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from novamodel import BEGIN, Action, FakeNova, fault, stamp
 
-from exporter.clock import Clock
 from exporter.errors import BadReply, SourceError, TimedOut
-from exporter.openstack.cloud import ApiFault, CloudSnapshot, Reply
+from exporter.openstack.cloud import CloudSnapshot
 from exporter.openstack.cost import Cost
 from exporter.openstack.fleet import KEEP
-from exporter.openstack.nova import MARGIN, SWEEP, SWEEP_DOWN, Nova
+from exporter.openstack.nova import MARGIN, SWEEP, SWEEP_DOWN, TRUST, Nova
 
-BEGIN = 1_800_000_000.0
 INTERVAL = 20.0
-
-
-def stamp(instant: float, *, zone: str = "") -> str:
-    """A time as Nova writes it: whole seconds."""
-    return datetime.fromtimestamp(int(instant), UTC).strftime("%Y-%m-%dT%H:%M:%S") + zone
-
-
-def fault(code: int, text: str = "no") -> ApiFault:
-    """An error of the API."""
-    return ApiFault("word", text, code=code)
-
-
-@dataclass
-class Event:
-    """An event of an action in the model."""
-
-    name: str
-    start: float
-    finish: float | None = None
-
-
-@dataclass
-class Action:
-    """An action in the model."""
-
-    request: str
-    action: str
-    start: float
-    updated: float
-    events: list[Event] = field(default_factory=list)
-
-
-@dataclass
-class Server:
-    """A server in the model."""
-
-    id: str
-    created: float
-    updated: float
-    status: str = "ACTIVE"
-    task_state: str | None = None
-    actions: list[Action] = field(default_factory=list)
-    is_down: bool = False
-
-
-@dataclass
-class FakeNova:
-    """A model of Nova behind the Api protocol, which counts what it is asked. ``skew`` is its clock less ours.
-
-    ``failing`` answers (a part of a path) with an error; ``page_hook`` runs after each page was made.
-    """
-
-    now: float = BEGIN
-    skew: float = 0.0
-    page: int = 1000
-    version: tuple[int, int] | None = (2, 87)
-    servers: dict[str, Server] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    failing: dict[str, SourceError] = field(default_factory=dict)
-    page_hook: Any = None
-    requests: int = 0
-
-    @property
-    def clock(self) -> Clock:
-        """The agent's clock."""
-        return Clock(now=lambda: self.now - self.skew, monotonic=lambda: self.now)
-
-    # --- what happens in the cloud ---
-
-    def boot(self, name: str, **changes: Any) -> Server:
-        """A server as it is made, without actions."""
-        server = Server(name, self.now, self.now, **changes)
-        self.servers[name] = server
-        return server
-
-    def begin(self, name: str, action: str = "stop", *, task_state: str | None = "powering-off") -> Action:
-        """An action starts on a server, and a host picks it up."""
-        server = self.servers[name]
-        self.requests += 1
-        started = Action(f"req-{self.requests}", action, self.now, self.now, [Event(f"compute_{action}", self.now)])
-        server.actions.insert(0, started)
-        if task_state is not None:
-            server.task_state, server.updated = task_state, self.now
-        return started
-
-    def end(self, name: str, action: Action) -> None:
-        """An action ends."""
-        action.events[-1].finish = action.updated = self.now
-        server = self.servers[name]
-        if server.task_state is not None:
-            server.task_state, server.updated = None, self.now
-
-    def delete(self, name: str) -> None:
-        """A server is deleted."""
-        self.servers[name].status, self.servers[name].updated = "DELETED", self.now
-        self.servers[name].task_state = None
-
-    # --- what it answers ---
-
-    async def microversion(self, service: str) -> tuple[int, int] | None:
-        """The microversion."""
-        assert service == "compute"
-        return self.version
-
-    async def get(self, service: str, path: str) -> Reply:
-        """The reply to a GET."""
-        assert service == "compute"
-        self.asked.append(path)
-        for part, error in self.failing.items():
-            if part in path:
-                raise error
-        url = urlsplit(path)
-        query = {key: values[-1] for key, values in parse_qs(url.query).items()}
-        steps = url.path.strip("/").split("/")
-        if steps == ["servers", "detail"]:
-            content = self._listing(query)
-        else:
-            content = self._actions(self.servers.get(steps[1]), steps[3:], query)
-        return Reply(json.dumps(content).encode(), float(int(self.now)), 0.0)
-
-    def _listing(self, query: dict[str, str]) -> dict[str, Any]:
-        since = query.get("changes-since")
-        is_partial = set(query) == {"all_tenants"}
-        found = [
-            server
-            for server in sorted(self.servers.values(), key=lambda server: (-server.created, server.id))
-            if (server.status != "DELETED" if since is None else stamp(server.updated, zone="Z") >= since)
-            and (not server.is_down or is_partial)
-        ]
-        if "marker" in query:
-            marker = self.servers.get(query["marker"])
-            if marker is None:
-                raise fault(400, "marker not found")
-            place = (-marker.created, marker.id)
-            found = [server for server in found if (-server.created, server.id) > place]
-        limit = min(self.page, int(query.get("limit", self.page)))
-        page = [_show(server) for server in found[:limit]]
-        content = {"servers": page, **({"servers_links": [{"rel": "next", "href": "x"}]} if len(page) == limit else {})}
-        if self.page_hook:
-            self.page_hook()
-        return content
-
-    def _actions(self, server: Server | None, steps: list[str], query: dict[str, str]) -> dict[str, Any]:
-        if server is None:
-            raise fault(404)
-        if server.is_down:
-            raise fault(500)
-        modern = (self.version or (2, 1)) >= (2, 58)
-        if steps:
-            one = next((action for action in server.actions if action.request == steps[0]), None)
-            if one is None:
-                raise fault(404)
-            events = [_event(event) for event in reversed(one.events)]
-            return {"instanceAction": {**_action(one, modern=modern), "events": events}}
-        since = query.get("changes-since", "")
-        listed = [action for action in server.actions if stamp(action.updated, zone="Z") >= since]
-        limit = int(query.get("limit", 1000))
-        return {"instanceActions": [_action(action, modern=modern) for action in listed[:limit]]}
-
-
-def _show(server: Server) -> dict[str, Any]:
-    if server.is_down:
-        return {"id": server.id, "status": "UNKNOWN", "tenant_id": "p", "created": stamp(server.created, zone="Z")}
-    return {
-        "id": server.id,
-        "name": server.id,
-        "tenant_id": "p",
-        "status": server.status,
-        "created": stamp(server.created, zone="Z"),
-        "updated": stamp(server.updated, zone="Z"),
-        "OS-EXT-STS:task_state": server.task_state,
-    }
-
-
-def _action(action: Action, *, modern: bool) -> dict[str, Any]:
-    shown = {
-        "request_id": action.request,
-        "action": action.action,
-        "start_time": stamp(action.start),
-        "message": None,
-    }
-    return {**shown, "updated_at": stamp(action.updated)} if modern else shown
-
-
-def _event(event: Event) -> dict[str, Any]:
-    finish = None if event.finish is None else stamp(event.finish)
-    return {"event": event.name, "start_time": stamp(event.start), "finish_time": finish, "result": None}
 
 
 def states(snapshot: CloudSnapshot) -> dict[str, tuple[str, str | None]]:
@@ -339,6 +146,66 @@ async def test_what_hangs_for_long_is_asked_ever_less() -> None:
     assert any(finished(snapshot) == {"req-1": True} for snapshot in until_end)
 
 
+async def test_what_the_listing_will_show_is_seldom_asked() -> None:
+    """An operation with a task state costs nothing while it runs, for the listing shows its end, in the next cycle."""
+    cloud = FakeNova()
+    for name in ("ends", "hangs"):
+        cloud.boot(name)
+    cloud.now += 1000
+    nova = Nova(cloud, clock=cloud.clock)
+    await cycles(cloud, nova, 1)
+    ending, hanging = cloud.begin("ends"), cloud.begin("hangs")
+    cloud.now += 5
+    await cycles(cloud, nova, 1)
+    running = await cycles(cloud, nova, 5)
+    cloud.end("ends", ending)
+    cloud.now += 5
+    over = (await cycles(cloud, nova, 1))[0]
+    later = await cycles(cloud, nova, 30)
+
+    assert [snapshot.cost.requests for snapshot in running] == [1] * 5
+    assert finished(over) == {ending.request: True, hanging.request: False}
+    assert sum(snapshot.cost.actions for snapshot in later) == 30 * INTERVAL // TRUST
+
+
+async def test_operation_that_no_host_has_picked_up_is_asked_often() -> None:
+    """That a host picks an operation up changes nothing in the listing, but tells why it takes long."""
+    cloud = FakeNova()
+    cloud.boot("a")
+    cloud.now += 1000
+    nova = Nova(cloud, clock=cloud.clock)
+    await cycles(cloud, nova, 1)
+    action = cloud.begin("a")
+    event = action.events.pop()
+    cloud.now += 5
+    await cycles(cloud, nova, 3)
+    action.events.append(event)
+    action.updated = cloud.now
+    cloud.now += 5
+    snapshot = (await cycles(cloud, nova, 1))[0]
+
+    assert [len(found.events or ()) for found in snapshot.actions["a"]] == [1]
+
+
+async def test_end_while_a_cell_is_down_unnoticed() -> None:
+    """``changes-since`` leaves out a cell that is down, without a word: an end in that time is found before long."""
+    cloud = FakeNova()
+    cloud.boot("a")
+    cloud.now += 1000
+    nova = Nova(cloud, clock=cloud.clock)
+    await cycles(cloud, nova, 1)
+    action = cloud.begin("a")
+    cloud.now += 5
+    await cycles(cloud, nova, 2)
+    cloud.servers["a"].is_down = True
+    cloud.end("a", action)
+    await cycles(cloud, nova, 10)
+    cloud.servers["a"].is_down = False
+    snapshots = await cycles(cloud, nova, int(TRUST / INTERVAL))
+
+    assert finished(snapshots[-1]) == {action.request: True}
+
+
 async def test_look_finds_what_the_listing_does_not_show() -> None:
     """Attaching a volume changes nothing in the listing; a server that is looked at has its newest actions read."""
     cloud = FakeNova()
@@ -363,7 +230,8 @@ async def test_budget_carries_over_oldest_first() -> None:
     nova = Nova(cloud, clock=cloud.clock, budget=9, workers=1)
     await cycles(cloud, nova, 1)
     for number in range(20):
-        cloud.begin(f"s{number:02}")
+        cloud.begin(f"s{number:02}", "attach_volume", task_state=None)
+        nova.look([f"s{number:02}"])
     seen = await cycles(cloud, nova, 5)
     order = [path.split("/")[2] for path in cloud.asked if path.count("/") == 4]
 
@@ -430,6 +298,7 @@ async def test_server_that_is_purged() -> None:
     nova = Nova(cloud, clock=cloud.clock, watched=["never"])
     await cycles(cloud, nova, 1)
     del cloud.servers["a"]
+    cloud.now += TRUST
     first, second = await cycles(cloud, nova, 2)
 
     assert (first.gone, states(first), first.actions) == (frozenset({"a"}), {}, {})
@@ -508,8 +377,9 @@ async def test_server_that_always_fails_does_not_hold_up_others() -> None:
     cloud = FakeNova(failing={"/a/os-instance-actions": fault(500)})
     for name in ("a", "b", "c"):
         cloud.boot(name)
-        cloud.begin(name)
+        cloud.begin(name, "attach_volume", task_state=None)
     nova = Nova(cloud, clock=cloud.clock, workers=1, budget=3)
+    nova.look(["a", "b", "c"])
     seen = await cycles(cloud, nova, 8)
 
     assert {request for snapshot in seen for request in finished(snapshot)} == {"req-2", "req-3"}

@@ -11,8 +11,8 @@ from exporter.clock import Clock
 from exporter.exposition import Format
 from exporter.model import Family
 from exporter.poller import Poller
-from exporter.surroundings import Surroundings
 from exporter.publisher import Publisher
+from exporter.surroundings import Surroundings
 from exporter.telemetry import Telemetry
 from exporter.vcenter.sampler import Report
 

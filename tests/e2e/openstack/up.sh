@@ -15,6 +15,7 @@ install_packages() {
     command -v curl >/dev/null || need+=(curl)
     "$LAB_PYTHON" -c 'import venv, ensurepip' 2>/dev/null || need+=(python3-venv)
     [ ${#need[@]} -gt 0 ] || return 0
+    command -v apt-get >/dev/null || die "no apt-get to install ${need[*]} with: this needs Debian 12, or these by hand"
     say "apt-get install ${need[*]}"
     # 101 keeps the packages from starting their own daemons; an existing policy is left alone
     [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy; chmod 755 $policy; ours=1; }
