@@ -29,14 +29,16 @@ test: $(VENV)/.dev externals ## run all tests (ARGS="-k decode")
 	$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: check
-check: $(VENV)/.dev .build/prometheus ## linters, types, import contracts, spelling, generated files
+check: $(VENV)/.dev .build/prometheus .build/alertmanager .build/pint ## linters, types, import contracts, spelling, generated files
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 	tools/check-expositions.sh tests/golden
+	tools/check-rules.sh
 	$(BIN)/python tools/write_docs.py --check
+	tools/check-dashboards.sh
 
 .PHONY: openstack-up
 openstack-up: | $(VENV)/bin/python ## start a real OpenStack on loopback (root, Debian 12)
@@ -67,6 +69,14 @@ bench: $(VENV)/.dev externals ## measure speed and print the ratios (bench/lates
 .PHONY: docs
 docs: $(VENV)/.dev ## write docs/METRICS.md from the catalogue
 	$(BIN)/python tools/write_docs.py
+
+.PHONY: rules
+rules: $(VENV)/.product ## write alerts/*.rules.yml from thresholds and policy
+	$(BIN)/novacenter rules --output alerts
+
+.PHONY: dashboards
+dashboards: $(VENV)/.dev ## write dashboards/*.json
+	$(BIN)/python -m tools.dashboards
 
 .PHONY: image
 image: ## build the container image novacenter
@@ -122,6 +132,9 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 .build/alertmanager: tools/alertmanager.sh
 	tools/alertmanager.sh $@
 	touch $@
+
+.build/pint: tools/pint.sh tools/pint/go.mod tools/pint/go.sum tools/go.sh | $(VENV)/bin/python
+	tools/pint.sh $@
 
 .build/postgres: tools/postgres.sh
 	tools/postgres.sh $@
