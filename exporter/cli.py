@@ -15,7 +15,7 @@ from pathlib import Path
 
 from prometheus_client import disable_created_metrics
 
-from exporter import check, demo, init, logs, once, progress, slacommand
+from exporter import check, demo, init, logs, once, progress, rules, slacommand
 from exporter.app import App
 from exporter.clock import Clock
 from exporter.config import Config
@@ -73,6 +73,10 @@ async def _demo(options: argparse.Namespace) -> int:
     return await demo.run(plan, stop=stop_event())
 
 
+async def _rules(options: argparse.Namespace) -> int:
+    return rules.run(options, say=demo.say)
+
+
 def stop_event() -> asyncio.Event:
     """An event that SIGINT and SIGTERM set."""
     stop = asyncio.Event()
@@ -111,6 +115,10 @@ def _parser() -> argparse.ArgumentParser:
     made = commands.add_parser("init", parents=[_logging(level="warning")], help=text, description=text)
     made.set_defaults(command=_init)
     init.add_arguments(made)
+    text = "Prometheus rules that follow from thresholds, policy and configuration"
+    made = commands.add_parser("rules", parents=[_logging(level="warning")], help=text, description=text)
+    made.set_defaults(command=_rules)
+    rules.add_arguments(made)
     commands.add_parser("simulate", help="the simulated vCenter by itself", add_help=False)
     slacommand.add(commands.add_parser("sla", parents=[_logging(level="warning")], help="incidents and their timers"))
     return parser

@@ -3,30 +3,23 @@
 import argparse
 import json
 import sys
-from importlib.resources import files
 from pathlib import Path
 from typing import TextIO
 
+from exporter import slaorders, slapolicy, slareport
 from exporter.errors import ConfigError
-from sla import policyfile
 from sla.policy import Policy
 from sla.replay import ReplayError, replay
-
-_BUILT_IN = ("api_communication.yml", "storage_connection.yml")
 
 
 def load_policy(path: Path | None) -> Policy:
     """The built-in classes, and what the policy file adds to them. Raises ConfigError."""
-    texts = [(name, files("sla").joinpath("data", name).read_text(encoding="utf-8")) for name in _BUILT_IN]
-    if path is not None:
-        try:
-            texts.append((str(path), path.read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: cannot be read ({_reason(error)}); name a policy file in UTF-8") from error
+    if path is None:
+        return slapolicy.policy()
     try:
-        return policyfile.load(texts)
-    except policyfile.PolicyError as error:
-        raise ConfigError(str(error)) from error
+        return slapolicy.policy([(str(path), path.read_text(encoding="utf-8"))])
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({_reason(error)}); name a policy file in UTF-8") from error
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +30,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     made.add_argument("--policy", type=Path, metavar="FILE", help="added to the two built-in classes")
     made.add_argument("observations", type=Path, metavar="OBSERVATIONS.jsonl", help="one record a line; - is stdin")
     made.set_defaults(command=_replay)
+    slareport.add(commands)
+    slaorders.add(commands)
 
 
 async def _replay(options: argparse.Namespace) -> int:

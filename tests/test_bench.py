@@ -11,7 +11,7 @@ from externals import ROOT, require
 
 pytestmark = pytest.mark.external
 
-PARTS = {"rivals", "scrape", "full", "floor", "change", "growth", "cloud"}
+PARTS = {"rivals", "scrape", "full", "floor", "change", "growth", "cloud", "sla"}
 
 
 @pytest.mark.timeout(180)

@@ -10,7 +10,7 @@ from typing import Any
 
 from externals import ROOT
 
-from bench import change, cloud, floor, full, growth, report, rivals, scrape
+from bench import change, cloud, floor, full, growth, report, rivals, scrape, sla
 from bench.harness import Bench
 from bench.report import Part
 
@@ -22,6 +22,7 @@ PARTS: Mapping[str, Callable[[Bench], Part]] = {
     "change": change.run,
     "growth": growth.run,
     "cloud": cloud.run,
+    "sla": sla.run,
 }
 """In an order in which parts of one size share a simulator."""
 

@@ -1,22 +1,21 @@
-"""Part ``sla``: observations replayed per CPU second, and what open incidents cost a tick, beside a naive accumulator."""
+"""Part ``sla``: observations replayed per CPU second, and the cost of open incidents, beside a naive accumulator."""
 
 import json
 import time
 from collections.abc import Iterable
 from itertools import pairwise
 
+from bench.harness import Bench
+from bench.report import Check, Part, median
 from exporter.slacommand import load_policy
 from sla.engine import Engine
 from sla.model import Health, Observation, PolicyChange, Tick
 from sla.policy import Policy
 from sla.replay import replay
 
-from bench.harness import Bench
-from bench.report import Check, Part, median
-
 HOW = (
-    "In this process, CPU seconds, medians. 'replay' is sla.replay.replay with the built-in classes over lines of JSON: "
-    "200 resources, a probe each 15 s, each resource down for 10 minutes of every 2 hours; 'naive' parses the same "
+    "In this process, CPU seconds, medians. 'replay' is sla.replay.replay with the built-in classes over lines of "
+    "JSON: 200 resources, a probe each 15 s, each down for 10 minutes of every 2 hours; 'naive' parses the same "
     "lines and adds up the seconds that a resource was down, with no hold-down, windows, log or exact instants. "
     "'tick' is Engine.handle(Tick) each 5 s over incidents that began one after the other within half an hour; 'naive' "
     "adds the seconds since the last tick to each of them and compares with the limit. 'view' is Engine.judged, all "
