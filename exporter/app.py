@@ -11,6 +11,8 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from exporter import slaservice
+from exporter.alertmanager.service import Service
 from exporter.clock import Clock
 from exporter.cloudpoller import CloudReport
 from exporter.clouds import Clouds, Prepared
@@ -22,6 +24,8 @@ from exporter.overview import overview
 from exporter.poller import Poller
 from exporter.progress import Listing
 from exporter.publisher import Publisher
+from exporter.slarunner import Runner
+from exporter.slaview import View
 from exporter.state import State
 from exporter.status import Status
 from exporter.surroundings import Surroundings
@@ -50,7 +54,7 @@ class App:
     """The agent for one configuration.
 
     ``load`` reads the configuration anew for a reload (raising ConfigError); ``cycled`` and ``cloud_cycled`` are told
-    of every finished cycle.
+    of every finished cycle, ``judged`` of every look of the SLA evaluator.
     """
 
     def __init__(
@@ -61,12 +65,14 @@ class App:
         clock: Clock,
         cycled: Callable[[str, Report], None] = lambda *_: None,
         cloud_cycled: Callable[[str, CloudReport], None] = lambda *_: None,
+        judged: Callable[[View], None] = lambda _: None,
     ) -> None:
         self.config = config
         self.telemetry = Telemetry()
         self._load = load
         self._clock = clock
         self._cycle_seen = cycled
+        self._judged = judged
         self._state = _open_state(config.state)
         self._late = Late(clock)
         self._publisher = Publisher(self.telemetry.registry, clock, budget=config.series_budget)
@@ -81,6 +87,8 @@ class App:
         )
         self._started = clock.now()
         self._running: dict[str, _Running] = {}
+        self.sla: Runner | None = None
+        self._alertmanager = Service(clock=clock, telemetry=self.telemetry)
         self._reload_error = ""
         self._freezes = 0
 
@@ -88,11 +96,20 @@ class App:
         """Runs until ``stop`` is set; ``started`` is told the address that is listened on. Raises ConfigError."""
         self._took_over()
         prepared = await self._clouds.prepare(self.config.clouds)
-        web = application(self._publisher, status=self.status, ready=self.ready, late=self._late.page)
+        judging = await self._start_judging()
+        web = application(
+            self._publisher,
+            status=self.status,
+            ready=self.ready,
+            late=self._late.page,
+            webhooks=self._alertmanager.routes,
+        )
         server = await serve(web, self.config.listen)
         started(server.url)
         jobs = Jobs(self.telemetry)
         background = [
+            judging,
+            asyncio.create_task(self._alertmanager.run()),
             asyncio.create_task(self._publisher.run()),
             asyncio.create_task(self._measure_lag()),
             asyncio.create_task(self._reload_on_signal()),
@@ -102,18 +119,45 @@ class App:
                 await self._start(vcenter)
             await self._resume_findings()
             await self._clouds.take_over(self.config.clouds, prepared)
-            jobs.every(MARKS_PERIOD, self.save_marks, name="marks")
-            jobs.every(CERTIFICATES_PERIOD, self._read_certificates, name="certificates", at_once=True)
+            self._plan(jobs)
             waiting = asyncio.create_task(stop.wait())
             await asyncio.wait([waiting, *background], return_when=asyncio.FIRST_COMPLETED)
             waiting.cancel()
         finally:
+            judging.cancel()  # first: what ends now is not gone
             vcenters = [self._end(name) for name in list(self._running)]
             await self._stop([jobs.stop(), server.stop(), *vcenters, *self._clouds.stop()])
             for task in background:
-                task.cancel()
+                if not task.cancelling():
+                    task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
             _raise_first(background)
+
+    def _plan(self, jobs: Jobs) -> None:
+        jobs.every(MARKS_PERIOD, self.save_marks, name="marks")
+        jobs.every(CERTIFICATES_PERIOD, self._read_certificates, name="certificates", at_once=True)
+        jobs.every(slaservice.RETENTION_PERIOD, self._retain, name="sla retention")
+
+    async def _start_judging(self) -> asyncio.Task[None]:
+        self.sla = await asyncio.to_thread(
+            slaservice.runner,
+            self.config,
+            clock=self._clock,
+            telemetry=self.telemetry,
+            publisher=self._publisher,
+            untried=self._untried,
+            shown=self._judged,
+        )
+        judging = asyncio.create_task(self.sla.run(), name="sla")
+        await self._alertmanager.configure(self.config.sla.alertmanager, self.sla)
+        return judging
+
+    def _untried(self) -> frozenset[str]:
+        return frozenset(name for name, running in self._running.items() if running.poller.health is None)
+
+    async def _retain(self) -> None:
+        if self.sla is not None:
+            await self.sla.retain()
 
     def ready(self) -> bool:
         """Whether the first cycle of some source is in."""
@@ -152,12 +196,16 @@ class App:
         try:
             config = await asyncio.to_thread(self._load)
             prepared = await self._clouds.prepare(config.clouds)
+            if self.sla is not None:
+                await self._alertmanager.configure(config.sla.alertmanager, self.sla)
         except ConfigError as error:
             self._reload_error = str(error)
             self.telemetry.reload_ok.set(0)
             _log.error("reload failed, the configuration before stays in force: %s", error)
             return
         await self._take_over(config, prepared)
+        if self.sla is not None:
+            await self.sla.configure(await asyncio.to_thread(slaservice.setup, config))
         self._took_over()
         _log.info("configuration reloaded: %d vCenters, %d clouds", len(config.vcenters), len(config.clouds))
 

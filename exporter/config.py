@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from exporter.model import Kind
+from exporter.thresholds import Thresholds
 from sla.model import Selector
 from sla.policy import Policy
 
@@ -168,6 +169,51 @@ class Maintenance:
 
 
 @dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user and its password (HTTP Basic); without a user a bearer token."""
+
+    secret: Secret
+    username: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Whom ``/webhook/alertmanager`` lets in, and how many bytes one delivery may have."""
+
+    credentials: Credentials
+    max_bytes: int = 4 * 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """Every how many seconds open incidents are told to Alertmanager, and with which further labels."""
+
+    interval: float = 30.0
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Alertmanager:
+    """A cluster of Alertmanagers: ``urls`` are those of all its members. Durations are seconds.
+
+    ``class_label`` of an alert names its incident class, ``resource_label`` its resource. No silence that is longer
+    than ``longest_silence`` pauses anything. ``webhook`` and ``push`` None are off.
+    """
+
+    urls: tuple[str, ...]
+    credentials: Credentials | None = None
+    tls: Tls = Tls()
+    timeouts: Timeouts = Timeouts()
+    max_reply_bytes: int = 64 * 1024**2
+    interval: float = 60.0
+    class_label: str = "sla_class"
+    resource_label: str = "sla_resource"
+    longest_silence: float = 86400.0
+    webhook: Webhook | None = None
+    push: Push | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Sla:
     """What is promised. ``policy`` None is the built-in one. ``sites`` are the sites of vCenters and clouds by name.
 
@@ -178,6 +224,7 @@ class Sla:
     sites: Mapping[str, str] = field(default_factory=dict)
     windows: tuple[Maintenance, ...] = ()
     retention: float = 400 * 86400.0
+    alertmanager: Alertmanager | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,3 +238,4 @@ class Config:
     labels: tuple[str, ...] = ()
     series_budget: int = 1_000_000
     sla: Sla = Sla()
+    rules: Thresholds = field(default_factory=Thresholds)

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from exporter import configalertmanager, configrules, configsla
 from exporter import configbroker as broker
-from exporter import configsla
 from exporter import configvalues as values
 from exporter.config import Cloud, Config, Globs, LimitRule, Notifications, Secret, Timeouts, Tls, VCenter
 from exporter.configvalues import COPYABLE_LABELS, DEFAULT_COUNTERS, DEFAULT_INSTANCES, BadValueError
@@ -361,14 +361,19 @@ def _each_named(kind: str, reader: Callable[[Field], Named], field: Field) -> tu
     return tuple(read)
 
 
+ALERTMANAGER = configalertmanager.Readers(
+    _password_file, _password_env, tls=partial(_tls, TLS_KEYS), timeouts=_timeouts
+)
+
 CONFIG_KEYS: Mapping[str, Reader] = {
+    "rules": configrules.rules,
     "listen": scalar(values.listen),
     "state": _state,
     "labels": partial(_distinct, scalar(values.label)),
     "series_budget": scalar(values.whole(1, 100_000_000)),
     "vcenters": partial(_each_named, "vCenter", _vcenter),
     "clouds": partial(_each_named, "cloud", _cloud),
-    "sla": partial(configsla.sla, _text_file),
+    "sla": partial(configsla.sla, _text_file, partial(configalertmanager.alertmanager, ALERTMANAGER)),
 }
 
 

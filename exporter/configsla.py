@@ -127,22 +127,23 @@ def _days(field: Field) -> float:
     return scalar(values.whole(35, 10_000))(field) * 86400.0
 
 
-def sla_keys(read_file: ReadFile) -> Mapping[str, Reader]:
+def sla_keys(read_file: ReadFile, alertmanager: Reader) -> Mapping[str, Reader]:
     """What the section may hold."""
     return {
         "policies": partial(_policy, read_file),
         "sites": _sites,
         "windows": _windows,
         "retention_days": _days,
+        "alertmanager": alertmanager,
     }
 
 
 _RENAMED = {"policies": "policy", "retention_days": "retention"}
 
 
-def sla(read_file: ReadFile, field: Field) -> Sla:
+def sla(read_file: ReadFile, alertmanager: Reader, field: Field) -> Sla:
     """The whole section."""
-    keys = sla_keys(read_file)
+    keys = sla_keys(read_file, alertmanager)
     found = field.section(keys)
     read: dict[str, Any] = {_RENAMED.get(key, key): keys[key](value) for key, value in found.items()}
     made = Sla(**read)

@@ -170,6 +170,10 @@ class Publisher:
             del self._parts[key]
         self._dirty.set()
 
+    def parts(self) -> Mapping[tuple[str, str], Mapping[Family, bytes]]:
+        """The rendered lines of each part of each source as they are now, those off the page too."""
+        return {key: families for key, (families, _) in self._parts.items()}
+
     def set_budget(self, budget: int) -> None:
         """Changes the series budget from the next page on."""
         self.budget = budget

@@ -4,7 +4,7 @@ No request chooses what is polled: query parameters are ignored.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import ClientConnectionError, hdrs, web
@@ -155,8 +155,9 @@ def application(
     ready: Callable[[], bool],
     late: Callable[[], Iterable[bytes]],
     limits: Limits | None = None,
+    webhooks: Mapping[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] | None = None,
 ) -> web.Application:
-    """All that is served. ``late`` gives a whole OpenMetrics page, end mark included.
+    """All that is served. ``late`` gives a whole OpenMetrics page, end mark included; ``webhooks`` take POSTs, by path.
 
     The metrics of scrapes go on the publisher's registry: make one application for each.
     """
@@ -172,6 +173,7 @@ def application(
             web.get("/-/ready", pages.ready),
         ]
     )
+    app.add_routes([web.post(path, handler) for path, handler in (webhooks or {}).items()])
     app.on_response_prepare.append(_common_headers)
     return app
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from exporter import catalog, cloudcatalog, joincatalog
+from exporter import catalog, cloudcatalog, joincatalog, slacatalog
+from exporter.alertmanager.metrics import Metrics as AlertmanagerMetrics
 from exporter.model import HISTORICAL_KINDS, REALTIME_KINDS, Counter, Kind
 from exporter.notifications import NotificationCounters
 from exporter.telemetry import Telemetry
@@ -32,6 +33,16 @@ hypervisor, with VMware `<cluster moid>.<vCenter instance UUID>`; on `openstack_
 is nova, cinder or neutron; `reason` is driver, build_failures, new_service, operator (any text of which no program is
 known) or unstated. What could not be read has no series; `novacenter_cloud_reading` says so. vCenter's tasks carry
 `vcenter`.
+
+"""
+
+SLA = """## Incidents and timers
+
+`class` is the incident class, `resource` what is down, `incident` its id, `target` one of the class's targets, `state` of a
+timer running or paused, of an incident suspect (none yet), open, acked, recovering, resolved, and on `sla_incident_info`
+closed or cancelled, too. Times are those of the evaluator, which no step of the wall clock moves. Beside its 1000 resources
+with most right to it a class has one that is called `other`. Histograms of a class have their edges at 25, 50, 80, 100,
+150, 200 and 400 % of its target. Several agents on one database show the same, and differ in `sla_evaluator_leader`.
 
 """
 
@@ -64,6 +75,12 @@ def cloud_section() -> str:
     return f"{CLOUDS}{fixed}\n{table('metric', 'type', 'labels', 'meaning', rows=instruments(own=False))}"
 
 
+def sla_section() -> str:
+    """What is known of incidents and their timers."""
+    rows = ((f"`{f.name}`", f.kind, f.help, f.source) for f in slacatalog.every_family())
+    return SLA + table("metric", "type", "meaning", "source", rows=rows)
+
+
 def own_section() -> str:
     """What the agent says about itself and its sources."""
     return "## The agent itself\n\n" + table("metric", "type", "labels", "meaning", rows=instruments(own=True))
@@ -74,6 +91,7 @@ def instruments(*, own: bool) -> list[tuple[str, ...]]:
     rows = []
     registry = Telemetry().registry
     NotificationCounters(registry)
+    AlertmanagerMetrics(registry)
     for collector in registry._collector_to_names:
         if not isinstance(collector, MetricWrapperBase):
             continue
@@ -105,7 +123,7 @@ def counter_section() -> str:
 
 def main(arguments: list[str]) -> int:
     """0, or with --check 1 where the committed page is another."""
-    page = f"{INTRODUCTION}\n{own_section()}\n{inventory_section()}\n{cloud_section()}\n{counter_section()}"
+    page = f"{INTRODUCTION}\n{own_section()}\n{inventory_section()}\n{cloud_section()}\n{sla_section()}\n{counter_section()}"
     if arguments != ["--check"]:
         PAGE.write_text(page, encoding="utf-8")
         return 0
