@@ -175,6 +175,7 @@ class App:
             pollers,
             clouds=self._clouds.pollers,
             identity=self._clouds.identity,
+            view=self.sla.view if self.sla is not None else View(),
             now=self._clock.now(),
             started=self._started,
             reload_error=self._reload_error,

@@ -10,8 +10,10 @@ from exporter.openstack.cloud import NotOffered
 from exporter.openstack.timeouts import Operation
 from exporter.poller import Poller
 from exporter.publisher import Publisher
+from exporter.slaview import View, consumed, counts, is_over, ticking
 from exporter.status import SourceStatus, State, Status
 from exporter.telemetry import product_version
+from sla.timers import Run, Timer
 
 DAY = 86_400.0
 
@@ -21,6 +23,7 @@ def overview(
     *,
     clouds: Iterable[CloudPoller],
     identity: Identity,
+    view: View,
     now: float,
     started: float,
     reload_error: str,
@@ -32,6 +35,7 @@ def overview(
         started=started,
         now=now,
         sources=(*(source(poller, now) for poller in pollers), *(cloud_source(cloud, now) for cloud in clouds)),
+        incidents=tuple(incidents(view)),
         findings=tuple(map(sentence, identity.findings)),
         found=identity.found,
         reload_error=reload_error,
@@ -87,6 +91,27 @@ def cloud_source(poller: CloudPoller, now: float) -> SourceStatus:
         overdue=tuple(_overdue(one, now + ahead) for one in sorted(late, key=lambda one: one.start)),
         troubles=tuple(_cloud_troubles(poller)),
     )
+
+
+def incidents(view: View) -> Iterator[str]:
+    """Each open SLA incident, the one that has used the most of its time first."""
+    shown = [judged for judged in view.incidents if counts(judged) and not is_over(judged)]
+    for judged in sorted(shown, key=consumed, reverse=True):
+        one = judged.incident
+        times = ", ".join(map(_timer, ticking(judged))) or one.state.value
+        acked = f", taken up by {one.acked_by}" if one.acked_by else ""
+        yield f"{one.class_} of {one.resource} for {_minutes(view.now - one.start)}: {times}{acked} ({one.id})"
+
+
+def _timer(timer: Timer) -> str:
+    left = timer.limit - timer.elapsed
+    rest = f"{_minutes(left)} left" if left > 0 else f"over by {_minutes(-left)}"
+    paused = ", paused" if timer.state is Run.PAUSED else ""
+    return f"{timer.target} {rest} of {_minutes(timer.limit)}{paused}"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _cloud_entities(poller: CloudPoller) -> dict[str, int]:

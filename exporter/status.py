@@ -79,13 +79,15 @@ class SourceStatus:
 class Status:
     """The agent at the instant ``now``. ``reload_error`` is why the newest configuration is not in force, or empty.
 
-    ``findings`` are sentences on what does not fit together between the clouds and the vCenters, of ``found`` in all.
+    ``incidents`` are sentences on open SLA incidents, the most urgent first. ``findings`` are sentences on what does
+    not fit together between the clouds and the vCenters, of ``found`` in all.
     """
 
     version: str
     started: float
     now: float
     sources: tuple[SourceStatus, ...]
+    incidents: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
     found: int = 0
     reload_error: str = ""
@@ -99,6 +101,9 @@ def problems(status: Status) -> tuple[str, ...]:
     found = [] if status.sources else ["no source is configured"]
     for state in (State.DOWN, State.UNKNOWN):
         found += [_not_up(source, status.now) for source in status.sources if source.state is state]
+    if status.incidents:
+        count = _count(len(status.incidents), "SLA incident is", "SLA incidents are")
+        found.append(f"{count} open: {status.incidents[0]}")
     for source in status.sources:
         found += _troubles(source)
     if status.found:
@@ -127,6 +132,7 @@ def to_json(status: Status) -> str:
             "series": status.series,
             "series_budget": status.series_budget,
             "dropped": status.dropped,
+            "incidents": status.incidents,
             "found": status.found,
             "findings": status.findings,
             "sources": [_object(source) for source in status.sources],
@@ -149,8 +155,9 @@ def to_html(status: Status) -> str:
         f"<title>{'OK' if not found else f'{len(found)} wrong'} - novacenter</title>\n<style>{_STYLE}</style>\n",
         f'</head>\n<body>\n<h1 class="{mood}">{escape(first)}</h1>\n',
         _list(found[1:]),
+        _sentences("SLA incidents", status.incidents, count=len(status.incidents), command="novacenter sla status"),
         *(_section(source, status.now) for source in status.sources),
-        _findings(status),
+        _sentences("cloud and vCenter", status.findings, count=status.found, command="novacenter check"),
         _agent(status),
         '<p><a href="/metrics">metrics</a> <a href="/status.json">status.json</a> <a href="/late">late samples</a> ',
         '<a href="/-/ready">ready</a> <a href="/-/healthy">healthy</a></p>\n</body>\n</html>\n',
@@ -204,13 +211,13 @@ def _section(source: SourceStatus, now: float) -> str:
     return f'<h2><b class="{source.state}">{source.state}</b> {escape(source.name)}</h2>\n{_table(rows)}'
 
 
-def _findings(status: Status) -> str:
-    """What does not fit together between the clouds and the vCenters."""
-    if not status.found:
+def _sentences(title: str, sentences: tuple[str, ...], *, count: int, command: str) -> str:
+    """A section of the first of ``count`` sentences; nothing where there is none. ``command`` lists all."""
+    if not count:
         return ""
-    more = status.found - len(status.findings[:MOST])
-    rest = [f"and {more:,} more: novacenter check lists them"] if more > 0 else []
-    return f"<h2>cloud and vCenter</h2>\n{_list([*status.findings[:MOST], *rest])}"
+    more = count - len(sentences[:MOST])
+    rest = [f"and {more:,} more: {command} lists them"] if more > 0 else []
+    return f"<h2>{title}</h2>\n{_list([*sentences[:MOST], *rest])}"
 
 
 def _agent(status: Status) -> str:

@@ -61,6 +61,7 @@ ILL = Status(
     started=NOW - 3 * 3600,
     now=NOW,
     sources=(GOOD, NEW, DOWN, CLOUD),
+    incidents=("api_communication of vc2 for 18 min: resolution 12 min left of 30 min (0a1b)",),
     findings=tuple(f"vm without server: web-{n} (vm-{n}) (vc1): <none>; remove it" for n in range(25)),
     found=27,
     reload_error="novacenter.yml: vcenters[1].url: is not a URL",
@@ -104,6 +105,7 @@ def test_problems_name_place_and_time_the_gravest_first() -> None:
     assert problems(ILL) == (
         f"{DOWN.name} is down since 2026-03-01 02:12:00 UTC (18 min ago): {DOWN.last_error}",
         "vc3 is not yet known: its first cycle is not over",
+        "1 SLA incident is open: api_communication of vc2 for 18 min: resolution 12 min left of 30 min (0a1b)",
         f"{DOWN.name}: a certificate expired 3 days ago",
         f"{DOWN.name}: 25 entities are left out, asking fails",
         "cloud east: nova-compute on vmware1 is up but useless: vCenter vc2 does not answer",
@@ -136,7 +138,7 @@ def test_first_line_says_whether_anything_is_wrong() -> None:
     """The headline and the title tell good from bad, and where."""
     assert '<h1 class="good">All is well: 1 of 1 source up</h1>' in to_html(WELL)
     assert "<title>OK - novacenter</title>" in to_html(WELL)
-    ill = to_html(replace(ILL, sources=(GOOD, NEW), dropped=(), reload_error="", findings=(), found=0))
+    ill = to_html(replace(ILL, sources=(GOOD, NEW), dropped=(), reload_error="", findings=(), found=0, incidents=()))
     assert '<h1 class="bad">1 problem: vc3 is not yet known: its first cycle is not over</h1>' in ill
     assert "<title>1 wrong - novacenter</title>" in ill
 
