@@ -2,7 +2,8 @@
 
 While a vCenter does not answer, ``api_communication`` of it is down, because ``vsphere_up`` is the agent's own and says
 0; ``storage_connection`` of its hosts is unknown, because what is shown of them is old. Neither is judged before the
-vCenter has been asked for the first time.
+vCenter has been asked for the first time. A host that vCenter is not connected to is unknown, too: the guard of these
+conditions says so.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,11 +11,11 @@ from typing import TypeAlias
 
 from prometheus_client import CollectorRegistry
 
-from exporter.conditions import Series, Sight, Standing, Verdict, Watch, expected, worse
+from exporter.conditions import GuardWatch, Key, Series, Sight, Standing, Verdict, Watch, expected, worse
 from exporter.model import Family
 from sla.incident import Incident
 from sla.model import Labels
-from sla.policy import Policy
+from sla.policy import Guard, Policy
 
 Verdicts: TypeAlias = Mapping[str, Mapping[str, Verdict]]
 """By class and resource."""
@@ -29,6 +30,7 @@ class Bridge:
     def __init__(self, policy: Policy, sites: Mapping[str, str]) -> None:
         self._sites: Mapping[str, str] = {}
         self._watches: dict[str, tuple[Watch, ...]] = {}
+        self._guards: dict[Guard, GuardWatch] = {}
         self._seen: object = None
         self._looks: dict[str, tuple[list[Mapping[str, Verdict]], Mapping[str, Verdict]]] = {}
         self.take(policy, sites)
@@ -50,7 +52,10 @@ class Bridge:
             )
             for name, class_ in policy.classes.items()
         }
-        metrics = {watch.condition.metric for watches in self._watches.values() for watch in watches}
+        conditions = [watch.condition for watches in self._watches.values() for watch in watches]
+        guards = {condition.only for condition in conditions if condition.only}
+        self._guards = {guard: self._guards.get(guard) or GuardWatch(guard) for guard in guards}
+        metrics = {condition.metric for condition in conditions} | {guard.metric for guard in guards}
         self.names = tuple(sorted(metrics | set(Standing.NEEDED)))
 
     def expect(self, incidents: Iterable[Incident]) -> None:
@@ -81,10 +86,12 @@ class Bridge:
         The mapping of a class is the same object as last time where nothing has changed.
         """
         standing = Standing(sight)
+        met: dict[Guard | None, frozenset[Key]] = {None: frozenset()}
+        met |= {guard: watch.look(sight, standing) for guard, watch in self._guards.items()}
         found: dict[str, Mapping[str, Verdict]] = {}
         gone: list[tuple[str, str]] = []
         for name, watches in self._watches.items():
-            looked = [watch.look(sight, standing, now) for watch in watches]
+            looked = [watch.look(sight, standing, now, met=met[watch.condition.only]) for watch in watches]
             found[name] = verdicts = self._merged(name, [verdicts for verdicts, _ in looked])
             lost = {resource for _, its in looked for resource in its}
             gone += [(name, resource) for resource in sorted(lost) if resource not in verdicts]

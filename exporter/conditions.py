@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 
 from exporter.model import Family
 from sla.model import Health, Labels
-from sla.policy import Condition
+from sla.policy import Condition, Guard
 
 OWN = ""
 """The source of what is on the agent's own registry."""
@@ -40,6 +40,8 @@ _RANK = {Health.UP: 0, Health.UNKNOWN: 1, Health.DOWN: 2}
 Place: TypeAlias = tuple[str, str]
 """A source of the publisher and a part of it."""
 Series: TypeAlias = tuple[Mapping[str, str], float]
+Key: TypeAlias = tuple[str, ...]
+"""The values of the labels ``on`` of a guard."""
 
 
 class Verdict(NamedTuple):
@@ -123,6 +125,54 @@ def _unescaped(pair: tuple[str, str]) -> tuple[str, str]:
     return (name, _ESCAPE.sub(lambda m: "\n" if m[1] == "n" else m[1], value)) if "\\" in value else pair
 
 
+def _shown(sight: Sight, name: str) -> Iterator[tuple[Place, object, Callable[[], Iterable[Series]]]]:
+    """Where the metric is: the place, what is equal where its series are, and what reads them."""
+    for place, families in sight.parts.items():
+        body = next((body for family, body in families.items() if family.name == name), None)
+        if body:
+            yield place, body, partial(parse, body)
+    if own := sight.own.get(name):
+        # The series of a vCenter is there before anybody has asked it.
+        asked = tuple((labels, math.nan if labels.get("vcenter") in sight.untried else value) for labels, value in own)
+        yield (OWN, ""), asked, lambda: asked
+
+
+def _compiled(labels: Iterable[tuple[str, str]]) -> Callable[[Mapping[str, str]], bool]:
+    """Whether labels match all the patterns."""
+    patterns = [(name, re.compile(pattern)) for name, pattern in labels]
+    return lambda found: all(pattern.fullmatch(found.get(name, "")) for name, pattern in patterns)
+
+
+class GuardWatch:
+    """Follows one guard, for all the conditions that have it. Series that did not change are not read again."""
+
+    def __init__(self, guard: Guard) -> None:
+        self.guard = guard
+        self._matches = _compiled(guard.labels)
+        self._kept: dict[Place, tuple[object, frozenset[Key]]] = {}
+
+    def look(self, sight: Sight, standing: Standing) -> frozenset[Key]:
+        """For what it is met: by a series of a source that is believed."""
+        kept, self._kept = self._kept, {}
+        for place, body, read in _shown(sight, self.guard.metric):
+            before = kept.get(place)
+            same = before is not None and before[0] == body
+            self._kept[place] = before if before and same else (body, frozenset(self._met(read())))
+        return frozenset[Key]().union(*(keys for place, (_, keys) in self._kept.items() if standing.believed(place)))
+
+    def _met(self, series: Iterable[Series]) -> Iterator[Key]:
+        compare, than = _COMPARE[self.guard.compare], self.guard.value
+        for labels, value in series:
+            if not math.isnan(value) and compare(value, than) and self._matches(labels):
+                key = _key(self.guard, labels)
+                if all(key):
+                    yield key
+
+
+def _key(guard: Guard | None, labels: Mapping[str, str]) -> Key:
+    return tuple(labels.get(name, "") for name in guard.on) if guard else ()
+
+
 def worse(one: Verdict | None, other: Verdict) -> Verdict:
     """Of two verdicts on a resource the worse; of equal ones the first."""
     return other if one is None or _RANK[other.health] > _RANK[one.health] else one
@@ -132,6 +182,7 @@ class _Entry(NamedTuple):
     resource: str
     labels: Labels
     value: float
+    key: Key = ()
 
 
 _Kept: TypeAlias = tuple[object, tuple[_Entry, ...]]
@@ -181,7 +232,7 @@ class Watch:
     def __init__(self, condition: Condition, *, extra: Callable[[Mapping[str, str]], Labels] = lambda _: ()) -> None:
         self.condition = condition
         self._extra = extra
-        self._patterns = [(name, re.compile(pattern)) for name, pattern in condition.labels]
+        self._matches = _compiled(condition.labels)
         self._compare = _COMPARE[condition.compare]
         self._known: dict[str, _Known] = {}
         self._bodies: dict[Place, _Kept] = {}
@@ -196,19 +247,22 @@ class Watch:
         """An open incident names the resource; if it does not turn up, that is told."""
         self._known.setdefault(resource, _Known(None))
 
-    def look(self, sight: Sight, standing: Standing, now: float) -> tuple[Mapping[str, Verdict], tuple[str, ...]]:
+    def look(
+        self, sight: Sight, standing: Standing, now: float, *, met: frozenset[Key] = frozenset()
+    ) -> tuple[Mapping[str, Verdict], tuple[str, ...]]:
         """The verdict on each resource, and those that are gone from here on, at effective time ``now``.
 
-        The mapping is the same object as last time where nothing has changed.
+        ``met`` is for what the condition's guard is met, if it has one. The mapping is the same object as last time
+        where nothing has changed.
         """
-        places = self._read(sight, standing.untried)
-        key = (standing.key, self._edition)
+        places = self._read(sight)
+        key = (standing.key, self._edition, met)
         if key == self._key and self._increase is None and not self._since and not self._awaited:
             return self._result, ()
         found: dict[str, Verdict] = {}
         for place, entries in places.items():
             believed = standing.believed(place)
-            for entry, health in self._judge(place, entries, now=now, believed=believed):
+            for entry, health in self._judge(place, entries, now=now, met=met if believed else None):
                 found[entry.resource] = worse(found.get(entry.resource), Verdict(health, entry.labels))
                 self._known[entry.resource] = _Known(place)
         if self.condition.hold > 0:
@@ -218,18 +272,11 @@ class Watch:
         self._key, self._result = key, found
         return found, gone
 
-    def _read(self, sight: Sight, untried: frozenset[str]) -> dict[Place, tuple[_Entry, ...]]:
+    def _read(self, sight: Sight) -> dict[Place, tuple[_Entry, ...]]:
         """The matching series of each place. ``_edition`` changes with them."""
-        name, kept = self.condition.metric, self._bodies
-        self._bodies = {}
-        for place, families in sight.parts.items():
-            body = next((body for family, body in families.items() if family.name == name), None)
-            if body:
-                self._keep(place, body, kept.get(place), read=partial(parse, body))
-        if own := sight.own.get(name):
-            # The series of a vCenter is there before anybody has asked it.
-            asked = tuple((labels, math.nan if labels.get("vcenter") in untried else value) for labels, value in own)
-            self._keep((OWN, ""), asked, kept.get((OWN, "")), read=lambda: asked)
+        kept, self._bodies = self._bodies, {}
+        for place, body, read in _shown(sight, self.condition.metric):
+            self._keep(place, body, kept.get(place), read=read)
         self._edition += self._bodies.keys() != kept.keys()
         return {place: entries for place, (_, entries) in self._bodies.items()}
 
@@ -241,23 +288,29 @@ class Watch:
 
     def _matching(self, series: Iterable[Series]) -> Iterator[_Entry]:
         for labels, value in series:
-            if all(pattern.fullmatch(labels.get(name, "")) for name, pattern in self._patterns):
+            if self._matches(labels):
                 names = [labels.get(name, "") for name in self.condition.resource]
                 if all(names):
                     kept = dict(labels) | {"condition": self.condition.name} | dict(self._extra(labels))
-                    yield _Entry("/".join(names), tuple(sorted(kept.items())), value)
+                    key = _key(self.condition.only, labels)
+                    yield _Entry("/".join(names), tuple(sorted(kept.items())), value, key)
 
     def _judge(
-        self, place: Place, entries: tuple[_Entry, ...], *, now: float, believed: bool
+        self, place: Place, entries: tuple[_Entry, ...], *, now: float, met: frozenset[Key] | None
     ) -> Iterator[tuple[_Entry, Health]]:
-        increase = self._increase
-        if increase is not None and believed:
+        """``met`` is None where the place is not believed."""
+        increase, guarded = self._increase, self.condition.only is not None
+        if increase is not None and met is not None:
             increase.began(place, now)
         for entry in entries:
-            if not believed or math.isnan(entry.value):
+            if met is None or math.isnan(entry.value):
                 yield entry, Health.UNKNOWN
                 continue
+            # A counter is followed behind its guard, too: what it grew there is not taken for growth of later.
             value = entry.value if increase is None else increase.take(place, entry, now)
+            if guarded and entry.key not in met:
+                yield entry, Health.UNKNOWN
+                continue
             down = self._compare(value, self.condition.value)
             # An increase only grows while its window fills: that it is great enough is known before the window is full.
             known = increase is None or increase.whole(place, now) or (down and self.condition.compare in {">", ">="})

@@ -71,6 +71,21 @@ class Flap:
 
 
 @dataclass(frozen=True, slots=True)
+class Guard:
+    """Which series a condition judges: those for which a series of another metric is there and is met.
+
+    That one is of ``metric``, has labels that match ``labels`` (regular expressions, fully anchored), compares
+    (``compare``) with ``value``, and has equal values of the labels ``on``, none of them empty.
+    """
+
+    metric: str
+    on: tuple[str, ...]
+    compare: str = "=="
+    value: float = 1.0
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """When a resource of a class is down, as data; the shell evaluates it.
 
@@ -79,7 +94,8 @@ class Condition:
     many seconds is compared instead. A series without a value is unknown, not up.
     Or ``alert``: an Alertmanager notification whose label ``sla_class`` names the class, and whose labels match.
     ``resource`` are the labels whose values, joined with ``/``, name the resource. ``hold`` is for how many seconds the
-    comparison must hold before the resource counts as down.
+    comparison must hold before the resource counts as down. A series that the guard ``only`` does not let pass is
+    unknown, whatever its value.
     """
 
     name: str
@@ -91,6 +107,7 @@ class Condition:
     hold: float = 0.0
     alert: bool = False
     labels: tuple[tuple[str, str], ...] = ()
+    only: Guard | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +164,8 @@ class Policy:
 def _plain(value: Any) -> Any:
     match value:
         case dict():
-            return {str(key): _plain(item) for key, item in value.items()}
+            # What is not there is left out: a policy without it keeps its version when the product learns of it.
+            return {str(key): _plain(item) for key, item in value.items() if item is not None}
         case list() | tuple():
             return [_plain(item) for item in value]
         case frozenset():
@@ -186,8 +204,16 @@ def _class(made: Mapping[str, Any]) -> IncidentClass:
 
 
 def _condition(made: Mapping[str, Any]) -> Condition:
-    labels = tuple((name, pattern) for name, pattern in made["labels"])
-    return Condition(**{**made, "resource": tuple(made["resource"]), "labels": labels})
+    only = _guard(made["only"]) if "only" in made else None
+    return Condition(**{**made, "resource": tuple(made["resource"]), "labels": _labels(made), "only": only})
+
+
+def _guard(made: Mapping[str, Any]) -> Guard:
+    return Guard(**{**made, "on": tuple(made["on"]), "labels": _labels(made)})
+
+
+def _labels(made: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, pattern) for name, pattern in made["labels"])
 
 
 def _calendar(made: Mapping[str, Any]) -> Calendar:

@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sla.calendar import Calendar, Hours
-from sla.policy import ALWAYS, Condition, Flap, IncidentClass, Policy, Reopen, Target, Unknown, Until
+from sla.policy import ALWAYS, Condition, Flap, Guard, IncidentClass, Policy, Reopen, Target, Unknown, Until
 from sla.policyyaml import Node, PolicyError, parse
 
 _YEAR = 366 * 86400.0
@@ -162,16 +162,18 @@ def _conditions(node: Node) -> tuple[Condition, ...]:
 
 
 def _condition(node: Node) -> Condition:
-    found = node.members(("name", "resource", "metric", "compare", "over", "hold", "alert", "labels"))
+    found = node.members(("name", "resource", "metric", "compare", "over", "hold", "alert", "labels", "only"))
     if "name" not in found or "resource" not in found:
         raise node.error("needs name and resource; write resource: [vcenter], the labels that name the resource")
     alert = "alert" in found and found["alert"].boolean()
     if alert == ("metric" in found) or (not alert and "compare" not in found):
         raise node.error('needs either metric and compare, such as compare: "== 0", or alert: true')
+    if alert and "only" in found:
+        raise found["only"].error("is for a metric; remove it, Alertmanager has judged already")
     compare, value = _comparison(found["compare"]) if "compare" in found else ("==", 0.0)
     return Condition(
         name=found["name"].name(),
-        resource=tuple(_matching(item, _LABEL, "a label") for item in found["resource"].items()),
+        resource=_names(found["resource"]),
         metric="" if alert else _matching(found["metric"], _METRIC, "a metric"),
         compare=compare,
         value=value,
@@ -179,7 +181,29 @@ def _condition(node: Node) -> Condition:
         hold=found["hold"].seconds(0, _YEAR) if "hold" in found else 0.0,
         alert=alert,
         labels=_labels(found["labels"]) if "labels" in found else (),
+        only=_guard(found["only"]) if "only" in found else None,
     )
+
+
+def _guard(node: Node) -> Guard:
+    found = node.members(("metric", "compare", "labels", "on"))
+    if "metric" not in found or "on" not in found:
+        raise node.error("needs metric and on; write on: [vcenter, host], the labels that both series have alike")
+    on = _names(found["on"])
+    if not on:
+        raise found["on"].error("needs at least one label; write [vcenter, host]")
+    compare, value = _comparison(found["compare"]) if "compare" in found else ("==", 1.0)
+    return Guard(
+        metric=_matching(found["metric"], _METRIC, "a metric"),
+        on=on,
+        compare=compare,
+        value=value,
+        labels=_labels(found["labels"]) if "labels" in found else (),
+    )
+
+
+def _names(node: Node) -> tuple[str, ...]:
+    return tuple(_matching(item, _LABEL, "a label") for item in node.items())
 
 
 def _matching(node: Node, form: re.Pattern[str], what: str) -> str:

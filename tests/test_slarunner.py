@@ -157,7 +157,9 @@ async def test_nothing_is_judged_before_a_vcenter_was_asked(lab: Lab) -> None:
 async def test_storage_is_unknown_while_its_vcenter_is_down(lab: Lab) -> None:
     """A storage incident neither ends nor is a second one born; it goes on with what is seen afterwards."""
     mount = {"vcenter": "vc1", "host": "esx1", "datastore": "ssd"}
+    state = {"vcenter": "vc1", "host": "esx1", "state": "connected"}
     lab.show(("vc1", "inventory"), DATASTORE, (mount, 0.0))
+    lab.show(("vc1", "inventory"), "vsphere_host_connection_state", (state, 1.0))
     await lab.look()
     await lab.run(120)
     lab.up(vc1=0.0)
@@ -172,6 +174,7 @@ async def test_storage_is_unknown_while_its_vcenter_is_down(lab: Lab) -> None:
 
     lab.up(vc1=1.0)
     lab.show(("vc1", "inventory"), DATASTORE, (mount, 1.0))
+    lab.show(("vc1", "inventory"), "vsphere_host_connection_state", (state, 1.0))
     await lab.run(200)
     [storage] = [one for one in lab.view.incidents if one.incident.class_ == "storage_connection"]
     assert storage.incident.resolved_at == NOON + 755

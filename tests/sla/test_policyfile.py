@@ -7,7 +7,7 @@ import pytest
 
 from exporter.slacommand import load_policy
 from sla.calendar import Calendar
-from sla.policy import Condition, Flap, IncidentClass, Policy, Reopen, Target, Unknown, Until, policy_of
+from sla.policy import Condition, Flap, Guard, IncidentClass, Policy, Reopen, Target, Unknown, Until, policy_of
 from sla.policyfile import PolicyError, load
 
 WHOLE = """
@@ -34,6 +34,12 @@ classes:
     conditions:
       - {name: late, resource: [job, instance], metric: backup_age_seconds, compare: ">= 86400.5", hold: 2m}
       - {name: errors, resource: [job], metric: backup_errors_total, compare: "> 0", over: 5m, labels: {job: "a|b"}}
+      - name: mount
+        resource: [host, disk]
+        metric: mounted
+        compare: "== 0"
+        only: {metric: host_state, compare: "!= 2", labels: {state: on, kind: "a|b"}, on: [site, host]}
+      - {name: brief, resource: [host], metric: mounted, compare: "== 0", only: {metric: up, on: host}}
       - {name: alert, resource: [alertname], alert: true}
 """
 
@@ -60,6 +66,13 @@ def test_whole() -> None:
         conditions=(
             Condition("late", ("job", "instance"), "backup_age_seconds", ">=", 86400.5, hold=120.0),
             Condition("errors", ("job",), "backup_errors_total", ">", 0.0, over=300.0, labels=(("job", "a|b"),)),
+            Condition(
+                "mount",
+                ("host", "disk"),
+                "mounted",
+                only=Guard("host_state", ("site", "host"), "!=", 2.0, (("kind", "a|b"), ("state", "on"))),
+            ),
+            Condition("brief", ("host",), "mounted", only=Guard("up", ("host",), "==", 1.0)),
             Condition("alert", ("alertname",), alert=True),
         ),
     )
@@ -104,6 +117,24 @@ def test_a_later_file_adds_and_overrides() -> None:
     )
 
 
+def test_a_guard_is_part_of_the_version() -> None:
+    """Each of its keys makes another policy; without one the version is that of before there were guards."""
+    form = "classes: {{a: {{targets: {{r: 1}}, conditions: [{{name: x, resource: [y], metric: z, compare: == 0{}}}]}}}}"
+    guards = (
+        "",
+        ", only: {metric: up, on: [y]}",
+        ", only: {metric: on, on: [y]}",
+        ", only: {metric: up, on: [x]}",
+        ", only: {metric: up, on: [y], compare: '> 1'}",
+        ", only: {metric: up, on: [y], labels: {a: b}}",
+    )
+    policies = [load([("p", form.format(guard))]) for guard in guards]
+
+    assert len({policy.version for policy in policies}) == len(guards)
+    assert [policy_of(policy.text) for policy in policies] == policies
+    assert policies[0].version == "09f2611378b12aa4"
+
+
 def test_the_calendar_of_a_site() -> None:
     """A class without a calendar takes the site's, and 24x7 where there is none."""
     policy = load(
@@ -145,6 +176,13 @@ def test_the_calendar_of_a_site() -> None:
         ("classes: {a: {targets: {r: 1}, conditions: [{name: x, resource: [y], metric: z, compare: 0}]}}", 'p:1: classes.a.conditions[0].compare: is no comparison; write one of == != < <= > >= and a number, in quotes, such as "== 0"'),
         ("classes: {a: {targets: {r: 1}, conditions: [{name: x, resource: [y], metric: z-z, compare: < 0}]}}", "p:1: classes.a.conditions[0].metric: is not the name of a metric; use letters, digits and '_'"),
         ("classes: {a: {targets: {r: 1}, conditions: [{name: x, resource: [y], alert: true, labels: {a: '('}}]}}", "p:1: classes.a.conditions[0].labels.a: is no regular expression; put a backslash before what is meant literally"),
+        ("classes: {a: {targets: {r: 1}, conditions: [{name: x, resource: [y], metric: z, compare: == 0, only: {metric: u}}]}}", "p:1: classes.a.conditions[0].only: needs metric and on; write on: [vcenter, host], the labels that both series have alike"),
+        ("classes: {a: {targets: {r: 1}, conditions: [{name: x, resource: [y], metric: z, compare: == 0, only: {metric: u, on: []}}]}}", "p:1: classes.a.conditions[0].only.on: needs at least one label; write [vcenter, host]"),
+        ("classes: {a: {targets: {r: 1}, conditions: [{name: x, resource: [y], metric: z, compare: == 0, only: {metric: u, on: [a-b]}}]}}", "p:1: classes.a.conditions[0].only.on[0]: is not the name of a label; use letters, digits and '_'"),
+        ("classes: {a: {targets: {r: 1}, conditions: [{name: x, resource: [y], metric: z, compare: == 0, only: {metric: u, label: {}}}]}}", "p:1: classes.a.conditions[0].only.label: unknown key; did you mean labels?"),
+        ("classes: {a: {targets: {r: 1}, conditions: [{name: x, resource: [y], metric: z, compare: == 0, only: {metric: u, on: [y], compare: 1}}]}}", 'p:1: classes.a.conditions[0].only.compare: is no comparison; write one of == != < <= > >= and a number, in quotes, such as "== 0"'),
+        ("classes: {a: {targets: {r: 1}, conditions: [{name: x, resource: [y], metric: z, compare: == 0, only: {metric: u, on: [y], labels: {s: '['}}}]}}", "p:1: classes.a.conditions[0].only.labels.s: is no regular expression; put a backslash before what is meant literally"),
+        ("classes: {a: {targets: {r: 1}, conditions: [{name: x, resource: [y], alert: true, only: {metric: u, on: [y]}}]}}", "p:1: classes.a.conditions[0].only: is for a metric; remove it, Alertmanager has judged already"),
         ("calendars: {24x7: {}}", "p:1: calendars.24x7: this calendar is never closed and cannot be changed; choose another name"),
         ("calendars: {o: {zone: UTC}}", "p:1: calendars.o: needs zone and hours; write zone: Europe/Berlin and hours: {mon-fri: 08:00-18:00}"),
         ("calendars: {o: {zone: Mars, hours: {mon: 08:00-18:00}}}", "p:1: calendars.o.zone: is no time zone of the IANA database here; write one such as Europe/Berlin"),
