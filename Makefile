@@ -7,6 +7,7 @@ SHELL := /bin/sh
 VENV := .venv
 CONFIG ?= novacenter.yml
 ARGS ?=
+JOBS ?= auto
 
 BIN := $(VENV)/bin
 VCSIM := $(wildcard tests/vcsim/*.go)
@@ -25,8 +26,8 @@ run: $(VENV)/.product ## run the agent (CONFIG=novacenter.yml)
 	$(BIN)/novacenter run --config $(CONFIG) $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.dev externals ## run all tests (ARGS="-k decode")
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.dev externals ## run all tests (ARGS="-k decode" JOBS=0)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal $(ARGS)
 
 .PHONY: check
 check: $(VENV)/.dev .build/prometheus .build/alertmanager .build/pint ## linters, types, import contracts, spelling, generated files

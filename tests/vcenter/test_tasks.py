@@ -212,7 +212,7 @@ def test_the_page(golden: Callable[[str, str], None]) -> None:
     text = "".join(line for line in text.splitlines(keepends=True) if "_created" not in line)
     golden("tasks.prom", text)
     families = {family.name for family, _ in task_rows(seen, "vc1")}
-    assert families == {family.name for family in every_family() if family.name.startswith("vsphere_")}
+    assert families == {family.name for family in every_family() if family.name.startswith("vsphere_task_")}
     promtool = [require("promtool"), "check", "metrics"]
     found = subprocess.run(promtool, input=text, capture_output=True, text=True, check=False)
     assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
