@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from exporter import catalog, cloudcatalog, joincatalog, slacatalog
+from exporter import catalog, cloudcatalog, joincatalog, publisher, slacatalog, web
 from exporter.alertmanager.metrics import Metrics as AlertmanagerMetrics
 from exporter.model import HISTORICAL_KINDS, REALTIME_KINDS, Counter, Kind
 from exporter.notifications import NotificationCounters
@@ -38,11 +38,12 @@ known) or unstated. What could not be read has no series; `novacenter_cloud_read
 
 SLA = """## Incidents and timers
 
-`class` is the incident class, `resource` what is down, `incident` its id, `target` one of the class's targets, `state` of a
-timer running or paused, of an incident suspect (none yet), open, acked, recovering, resolved, and on `sla_incident_info`
-closed or cancelled, too. Times are those of the evaluator, which no step of the wall clock moves. Beside its 1000 resources
-with most right to it a class has one that is called `other`. Histograms of a class have their edges at 25, 50, 80, 100,
-150, 200 and 400 % of its target. Several agents on one database show the same, and differ in `sla_evaluator_leader`.
+`class` is the incident class, `resource` what is down, `incident` its id, `target` one of the class's targets,
+`state` of a timer running or paused, of an incident suspect (none yet), open, acked, recovering, resolved, and on
+`sla_incident_info` closed or cancelled, too. Times are those of the evaluator, which no step of the wall clock moves.
+Beside its 1000 resources with most right to it a class has one that is called `other`. Histograms of a class have
+their edges at 25, 50, 80, 100, 150, 200 and 400 % of its target. Several agents on one database show the same, and
+differ in `sla_evaluator_leader`.
 
 """
 
@@ -90,7 +91,8 @@ def instruments(*, own: bool) -> list[tuple[str, ...]]:
     """What is on the agent's registry, sorted: of the agent itself, or of clouds and tasks."""
     rows = []
     registry = Telemetry().registry
-    NotificationCounters(registry)
+    for more in (NotificationCounters, publisher._Metrics, web._Metrics):
+        more(registry)
     AlertmanagerMetrics(registry)
     for collector in registry._collector_to_names:
         if not isinstance(collector, MetricWrapperBase):
@@ -123,7 +125,8 @@ def counter_section() -> str:
 
 def main(arguments: list[str]) -> int:
     """0, or with --check 1 where the committed page is another."""
-    page = f"{INTRODUCTION}\n{own_section()}\n{inventory_section()}\n{cloud_section()}\n{sla_section()}\n{counter_section()}"
+    sections = (own_section(), inventory_section(), cloud_section(), sla_section(), counter_section())
+    page = "\n".join((INTRODUCTION, *sections))
     if arguments != ["--check"]:
         PAGE.write_text(page, encoding="utf-8")
         return 0
