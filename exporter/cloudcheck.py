@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from exporter import survey
 from exporter.checktable import Section
@@ -12,6 +13,7 @@ from exporter.errors import ConfigError, SourceError
 from exporter.findings import SKEW_FAILURE, SKEW_WARNING, Finding, State, failure
 from exporter.identity import Identity
 from exporter.openstack.cloud import ApiFault, NotOffered
+from exporter.openstack.decode import Services
 from exporter.openstack.probe import Probe, probe_apis
 from exporter.openstack.services import VMWARE, Outcome, Reading, ServicesSnapshot, read_services
 from exporter.openstack.session import Session
@@ -104,13 +106,13 @@ def _services(read: ServicesSnapshot) -> Iterator[Finding]:
     yield _reading("network agents", read.agents, _count(read.agents, "agents"))
 
 
-def _count(reading: Reading, noun: str) -> str:  # type: ignore[type-arg]
+def _count(reading: Reading[Services], noun: str) -> str:
     services = reading.value.services if reading.value is not None else ()
     down = sum(not service.up for service in services)
     return f"{len(services)} {noun}" + (f", {down} down" if down else "")
 
 
-def _reading(item: str, reading: Reading, text: str) -> Finding:  # type: ignore[type-arg]
+def _reading(item: str, reading: Reading[Any], text: str) -> Finding:
     if reading.outcome is Outcome.OK:
         return Finding(item, State.OK, text)
     if reading.outcome is Outcome.ABSENT:
