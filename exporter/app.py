@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from exporter import slaservice
+from exporter import slamonthly, slaservice
 from exporter.alertmanager.service import Service
 from exporter.clock import Clock
 from exporter.cloudpoller import CloudReport
@@ -137,6 +137,7 @@ class App:
         jobs.every(MARKS_PERIOD, self.save_marks, name="marks")
         jobs.every(CERTIFICATES_PERIOD, self._read_certificates, name="certificates", at_once=True)
         jobs.every(slaservice.RETENTION_PERIOD, self._retain, name="sla retention")
+        jobs.every(slamonthly.PERIOD, self._report_month, name="sla report")
 
     async def _start_judging(self) -> asyncio.Task[None]:
         self.sla = await asyncio.to_thread(
@@ -158,6 +159,10 @@ class App:
     async def _retain(self) -> None:
         if self.sla is not None:
             await self.sla.retain()
+
+    async def _report_month(self) -> None:
+        if self.sla is not None and self.config.sla.report is not None:
+            await slamonthly.write(self.sla, self.config.sla.report)
 
     def ready(self) -> bool:
         """Whether the first cycle of some source is in."""

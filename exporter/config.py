@@ -214,6 +214,15 @@ class Alertmanager:
 
 
 @dataclass(frozen=True, slots=True)
+class MonthlyReport:
+    """Where the report of each month is put, in which forms, and the IANA zone that its months are of."""
+
+    directory: Path
+    formats: tuple[str, ...] = ("html",)
+    zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
 class Sla:
     """What is promised. ``policy`` None is the built-in one. ``sites`` are the sites of vCenters and clouds by name.
 
@@ -225,6 +234,7 @@ class Sla:
     windows: tuple[Maintenance, ...] = ()
     retention: float = 400 * 86400.0
     alertmanager: Alertmanager | None = None
+    report: MonthlyReport | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,22 @@
-"""The section ``sla``: policy files, sites, and planned maintenance."""
+"""The section ``sla``: policy files, sites, planned maintenance, and the monthly report."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from exporter import configvalues as values
 from exporter import slapolicy
-from exporter.config import Maintenance, Sla
+from exporter.config import Maintenance, MonthlyReport, Sla
 from exporter.configvalues import BadValueError
 from exporter.configyaml import Field, Reader, each, scalar
 from sla.model import Selector
 from sla.policy import Policy
+from sla.report.render import FORMATS
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WEEKS = ("1st", "2nd", "3rd", "4th", "5th", "last")
@@ -127,6 +130,37 @@ def _days(field: Field) -> float:
     return scalar(values.whole(35, 10_000))(field) * 86400.0
 
 
+def form(value: object) -> str:
+    """A form of the report that this installation can make."""
+    if value not in FORMATS:
+        raise BadValueError(f"is no format of the report; use one of: {', '.join(FORMATS)}")
+    if value == "pdf" and find_spec("fpdf") is None:
+        raise BadValueError("needs a library that is not installed; pip install 'novacenter[report]'")
+    return values.text(value)
+
+
+def _directory(field: Field) -> Path:
+    return field.origin.path.parent / _text(field)
+
+
+def _forms(field: Field) -> tuple[str, ...]:
+    read = tuple(dict.fromkeys(scalar(form)(item) for item in field.items()))
+    if not read:
+        raise field.error("is empty; write at least one format, such as html")
+    return read
+
+
+REPORT_KEYS: Mapping[str, Reader] = {"directory": _directory, "format": _forms, "zone": scalar(zone)}
+
+
+def _report(field: Field) -> MonthlyReport:
+    found = field.section(REPORT_KEYS)
+    if "directory" not in found:
+        raise field.error("is missing; write the directory for the files", member="directory")
+    read: dict[str, Any] = {_RENAMED.get(key, key): REPORT_KEYS[key](value) for key, value in found.items()}
+    return MonthlyReport(**read)
+
+
 def sla_keys(read_file: ReadFile, alertmanager: Reader) -> Mapping[str, Reader]:
     """What the section may hold."""
     return {
@@ -135,10 +169,11 @@ def sla_keys(read_file: ReadFile, alertmanager: Reader) -> Mapping[str, Reader]:
         "windows": _windows,
         "retention_days": _days,
         "alertmanager": alertmanager,
+        "report": _report,
     }
 
 
-_RENAMED = {"policies": "policy", "retention_days": "retention"}
+_RENAMED = {"policies": "policy", "retention_days": "retention", "format": "formats"}
 
 
 def sla(read_file: ReadFile, alertmanager: Reader, field: Field) -> Sla:

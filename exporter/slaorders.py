@@ -1,4 +1,4 @@
-"""``novacenter sla status | ack | cancel | window | verify``: beside a running agent, through the store that it uses.
+"""``novacenter sla status | ack | cancel | approve | reapply | window | verify``: beside a running agent, by its store.
 
 What is asked for is left in the store's inbox; the agent that judges takes it within seconds.
 """
@@ -30,9 +30,10 @@ from exporter.slajudge import Judge, Setup
 from exporter.slaview import View, is_over
 from exporter.slawishes import Wish, checked, message
 from sla import clock as effective
+from sla import facts
 from sla.engine import Judged
 from sla.incident import Incident
-from sla.model import Ack, Announce, Cancel, CancelReason, EndWindow, Selector, Window
+from sla.model import Ack, Announce, Approve, Cancel, CancelReason, EndWindow, Reapply, Selector, Window
 from sla.store.base import Heartbeat, Store
 from sla.store.errors import StoreError
 from sla.verify import differences
@@ -68,6 +69,11 @@ class Desk:
         timeline, _ = effective.begin(reading, beat.at if beat else None, beat.body if beat else None)
         return self._judge.view(now=timeline.now), beat
 
+    def in_force(self) -> str | None:
+        """The version of the policy that incidents begin under now; None before the first one. Raises StoreError."""
+        found = [facts.decode(stored.record) for stored in self.store.read(kind=facts.PolicySelected.kind)]
+        return next((fact.version for fact in reversed(found) if isinstance(fact, facts.PolicySelected)), None)
+
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no public name
 Command: TypeAlias = Callable[[argparse.Namespace], Awaitable[int]]
@@ -83,9 +89,12 @@ def add(commands: Commands) -> None:
     for name, run, text in (
         ("ack", ack, "say that somebody has taken up incidents"),
         ("cancel", cancel, "say that incidents do not count"),
+        ("reapply", reapply, "judge incidents again, under the policy that is in force now"),
     ):
         _selecting(_command(commands, name, _run(run), text=text))
     commands.choices["cancel"].add_argument("--reason", required=True, choices=_REASONS)
+    text = "grant incidents the exclusion of maintenance that was announced too late"
+    _approving(_command(commands, "approve", _run(approve), text=text))
     _windows(commands.add_parser("window", help="maintenance windows"))
     text = "replay the log and compare: exit 1 where it is not what would be written again"
     _command(commands, "verify", _run(verify), text=text)
@@ -101,6 +110,14 @@ def _command(commands: Commands, name: str, run: Command, *, text: str) -> argpa
 def _selecting(made: argparse.ArgumentParser) -> None:
     made.add_argument("incident", nargs="?", default="", metavar="INCIDENT", help="its id; or choose by the options")
     made.add_argument("--all", action="store_true", help="all incidents that are not over")
+    _scoped(made)
+    made.add_argument("--actor", default="", metavar="NAME", help="default: the user")
+
+
+def _approving(made: argparse.ArgumentParser) -> None:
+    made.set_defaults(all=True)  # of those that the window covers
+    made.add_argument("--window", required=True, metavar="ID", help="see novacenter sla window list")
+    made.add_argument("--incident", default="", metavar="ID", help="default: all that the window covers")
     _scoped(made)
     made.add_argument("--actor", default="", metavar="NAME", help="default: the user")
 
@@ -197,14 +214,50 @@ def cancel(options: argparse.Namespace, desk: Desk) -> int:
     return _order(options, desk, lambda now, scope, actor: Cancel(now, scope, reason, actor))
 
 
-def _order(options: argparse.Namespace, desk: Desk, order: Callable[[float, Selector, str], Ack | Cancel]) -> int:
+def approve(options: argparse.Namespace, desk: Desk) -> int:
+    """Grants the exclusion of a window to what it covers of what is selected; 1 if that is nothing."""
+    window = options.window
+
+    def order(now: float, scope: Selector, actor: str) -> Approve:
+        return Approve(now, window, scope, actor)
+
+    def asks(incident: Incident) -> bool:
+        return window in incident.requested and window not in incident.approved
+
+    none = f"no incident that is not over and is selected still asks for the exclusion of window {window}"
+    return _order(options, desk, order, only=asks, none=none)
+
+
+def reapply(options: argparse.Namespace, desk: Desk) -> int:
+    """Has what is selected judged again, where it began under another policy; 1 if that is nothing, or not possible."""
+    policy = desk.picture()[0].policy
+    if desk.in_force() != policy.version:
+        desk.err.write("novacenter: the agent has not taken over the policy of this configuration; reload it first\n")
+        return 1
+
+    def differs(incident: Incident) -> bool:
+        return incident.policy != policy.version and incident.class_ in policy.classes
+
+    none = "no incident that is not over and is selected began under another policy"
+    return _order(options, desk, Reapply, only=differs, none=none)
+
+
+def _order(
+    options: argparse.Namespace,
+    desk: Desk,
+    order: Callable[[float, Selector, str], Ack | Cancel | Approve | Reapply],
+    *,
+    only: Callable[[Incident], bool] = lambda _: True,
+    none: str = "no incident that is not over is selected",
+) -> int:
     scope = _scope(options, options.incident)
     if scope == Selector() and not options.all:
         raise ConfigError("nothing is selected; name an incident, --class, --resource or --label, or write --all")
     view, _ = desk.picture()
-    selected = [one.incident for one in view.incidents if not is_over(one) and _selects(scope, one)]
+    living = [one.incident for one in view.incidents if not is_over(one) and _selects(scope, one)]
+    selected = [incident for incident in living if only(incident)]
     if not selected:
-        desk.err.write("novacenter: no incident that is not over is selected; see novacenter sla status\n")
+        desk.err.write(f"novacenter: {none}; see novacenter sla status\n")
         return 1
     _leave(desk, order(desk.clock.now(), scope, options.actor or getpass.getuser()))
     for incident in selected:

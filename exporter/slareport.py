@@ -19,6 +19,7 @@ from exporter import slastores
 from exporter.clock import Clock
 from exporter.configfile import load
 from exporter.errors import ConfigError
+from exporter.replacement import replaced
 from sla.report import period
 from sla.report.document import Document, document
 from sla.report.make import Request, UnknownNameError, make
@@ -181,17 +182,9 @@ def _put(content: bytes, options: argparse.Namespace, terminal: Terminal) -> boo
 
 
 def _replace(path: Path, content: bytes, err: TextIO) -> bool:
-    """Writes beside the file, then takes its place: whoever reads finds the old report or the new one, whole."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with draft.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        replaced(path, content)
     except OSError as error:
-        with suppress(OSError):
-            draft.unlink()
         err.write(f"novacenter: {path}: cannot be written ({error.strerror}); name another file, or make room\n")
         return False
     return True

@@ -24,7 +24,7 @@ from exporter.slawishes import Wish, checked, message, read, shifted
 from exporter.surroundings import Publish
 from sla import clock
 from sla.engine import UnknownClassError
-from sla.model import Ack, Announce, Approve, Cancel, EndWindow, Jump, Observation, Window
+from sla.model import Announce, Command, EndWindow, Jump, Observation, Window
 from sla.store.base import Aggregate, Batch, Heartbeat, Lease, Message, Store
 from sla.store.errors import Fenced, StoreError, Unavailable
 
@@ -106,7 +106,7 @@ class Runner:
         """Ends a window now. Returns when it is written. Raises StoreError."""
         await self._ask(EndWindow(self._world.clocks.wall(), window, actor))
 
-    async def command(self, order: Ack | Cancel | Approve) -> None:
+    async def command(self, order: Command) -> None:
         """Takes an operator's decision; ``at`` is of the wall clock. Returns when it is written. Raises StoreError."""
         await self._ask(order)
 
@@ -119,6 +119,12 @@ class Runner:
         lease = self._clerk.tenure.lease
         if lease is not None:
             await self._clerk.call("append", lambda: self._store.append(Batch(sent=keys), lease))
+
+    async def read(self, function: Callable[[Store], T]) -> T | None:
+        """What a function reads in the store; None where another agent judges. Raises StoreError."""
+        if self._epoch is None or self._clerk.tenure.lease is None:
+            return None
+        return await self._clerk.call("read", lambda: function(self._store))
 
     def wall(self, effective: float) -> float:
         """An effective time as the wall clock of this machine shows it now."""

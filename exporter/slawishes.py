@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from sla.model import Ack, Announce, Approve, Cancel, EndWindow, Labels, Observation, Selector
+from sla.model import Ack, Announce, Approve, Cancel, EndWindow, Labels, Observation, Reapply, Selector
 from sla.replay import event_of
 from sla.store.base import Message
 
-Wish: TypeAlias = Observation | Ack | Cancel | Approve | Announce | EndWindow
+Wish: TypeAlias = Observation | Ack | Cancel | Approve | Reapply | Announce | EndWindow
 """What may be asked for; times are those of the wall clock, in seconds since the epoch."""
 
 
@@ -46,7 +46,7 @@ def read(found: Message) -> Wish:
         event = event_of(json.loads(found.body))
     except RecursionError:
         raise ValueError("is nested too deeply") from None
-    if not isinstance(event, Observation | Ack | Cancel | Approve | Announce | EndWindow):
+    if not isinstance(event, Observation | Ack | Cancel | Approve | Reapply | Announce | EndWindow):
         raise ValueError(f"asks for a {type(event).__name__}, which is not for others to say")
     return checked(event)
 
@@ -77,8 +77,9 @@ def _plain(wish: Wish) -> dict[str, Any]:
         case Observation():
             made = {"class": wish.class_, "resource": wish.resource, "health": wish.health.value}
             return {"t": wish.at, **made, **_labels(wish.labels)}
-        case Ack():
-            return {"t": wish.at, "ack": {**_scope(wish.scope), "actor": wish.actor}}
+        case Ack() | Reapply():
+            kind = "ack" if isinstance(wish, Ack) else "reapply"
+            return {"t": wish.at, kind: {**_scope(wish.scope), "actor": wish.actor}}
         case Cancel():
             return {"t": wish.at, "cancel": {**_scope(wish.scope), "reason": wish.reason.value, "actor": wish.actor}}
         case Approve():

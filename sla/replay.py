@@ -7,13 +7,14 @@ One record a line, ``t`` in seconds since the epoch or as RFC 3339 time, sorted 
     {"t": 0, "cancel": {"class": "...", "resource": "...", "reason": "false_positive|duplicate|out_of_scope"}}
     {"t": 0, "window": {"id": "...", "start": 0, "end": 0, "class": "...", "resource": "...", "labels": {}}}
     {"t": 0, "window_end": {"id": "..."}}      {"t": 0, "approve": {"window": "...", "class": "...", "resource": "..."}}
+    {"t": 0, "reapply": {"class": "...", "resource": "...", "actor": "..."}}
     {"t": 0, "gone": {"class": "...", "resource": "..."}}
     {"t": 0, "agent_started": {"last_heartbeat": 0}}      {"t": 0, "clock_jump": {"delta": 0, "kind": "step|rebase"}}
     {"t": 0, "tick": true}
 
-In ``ack``, ``cancel``, ``window`` and ``approve``, class, resource and labels select; what is left out matches all. A
-window counts as announced at ``t``, or at its ``announced_at``. At one instant, what became of clock and agent comes
-first, then observations, and ticks last.
+In ``ack``, ``cancel``, ``reapply``, ``window`` and ``approve``, class, resource and labels select; what is left out
+matches all. A window counts as announced at ``t``, or at its ``announced_at``. At one instant, what became of clock and
+agent comes first, then observations, and ticks last.
 The newest ``t`` of the file is now: what would have happened later has not.
 """
 
@@ -40,6 +41,7 @@ from sla.model import (
     Labels,
     Observation,
     PolicyChange,
+    Reapply,
     Selector,
     Tick,
     Window,
@@ -55,6 +57,7 @@ _KEYS: Mapping[str, frozenset[str]] = {
     "window": _SCOPE | {"id", "start", "end", "announced_at", "source", "comment"},
     "window_end": frozenset({"id", "actor"}),
     "approve": _SCOPE | {"window", "actor"},
+    "reapply": _SCOPE | {"actor"},
     "gone": frozenset({"class", "resource"}),
     "agent_started": frozenset({"last_heartbeat"}),
     "clock_jump": frozenset({"delta", "kind"}),
@@ -263,6 +266,7 @@ _READERS: Mapping[str, Callable[[float, dict[str, Any]], Event]] = {
     "window": _window,
     "window_end": _window_end,
     "approve": _approve,
+    "reapply": lambda at, made: Reapply(at, _scope(made), _text(made, "actor", "")),
     "gone": _gone,
     "agent_started": _agent_started,
     "clock_jump": _clock_jump,

@@ -1,15 +1,16 @@
 """The section ``sla`` of the configuration: what it reads, what it refuses, and that every key is documented."""
 
 import re
+import sys
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from exporter.config import Config, Maintenance
+from exporter.config import Config, Maintenance, MonthlyReport
 from exporter.configfile import load
-from exporter.configsla import WINDOW_KEYS, sla_keys
+from exporter.configsla import REPORT_KEYS, WINDOW_KEYS, sla_keys
 from exporter.errors import ConfigError
 from sla.model import Selector
 
@@ -72,12 +73,33 @@ def test_all_of_it(tmp_path: Path) -> None:
     )
 
 
+def test_the_monthly_report(tmp_path: Path) -> None:
+    """The directory is relative to the file; a format named twice is made once; the rest has defaults."""
+    text = "sla: {report: {directory: out, format: [json, html, json], zone: Europe/Berlin}}\n"
+
+    assert read(tmp_path, text).sla.report == MonthlyReport(tmp_path / "out", ("json", "html"), "Europe/Berlin")
+    assert read(tmp_path, "sla: {report: {directory: /var/r}}\n").sla.report == MonthlyReport(Path("/var/r"))
+
+
+def test_pdf_needs_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Better an error at the start than at the end of the month."""
+    monkeypatch.setitem(sys.modules, "fpdf", None)
+    with pytest.raises(
+        ConfigError, match=r"sla\.report\.format\[0\]: needs a library .*pip install 'novacenter\[report\]'"
+    ):
+        read(tmp_path, "sla: {report: {directory: r, format: [pdf]}}\n")
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
         ("policies: [bogus.yml]", "sla.policies[0]: the file cannot be read"),
         ("sites: {vc2: berlin}", "sla.sites.vc2: is no vCenter or cloud of this file; did you mean vc1?"),
         ("retention_days: 7", "sla.retention_days: is out of range; write a number from 35 to 10000"),
+        ("report: {format: [html]}", "sla.report.directory: is missing; write the directory for the files"),
+        ("report: {directory: r, format: []}", "sla.report.format: is empty; write at least one format, such as html"),
+        ("report: {directory: r, format: [doc]}", "sla.report.format[0]: is no format of the report; use one of: text"),
+        ("report: {directory: r, zone: Berlin}", "sla.report.zone: is no time zone of the IANA database here"),
         ("window: []", "sla.window: unknown key; did you mean windows?"),
         ("windows: [{name: a, start: 2026-10-01}]", "sla.windows[0].end: is missing; write start and end, or days"),
         ("windows: [{name: a, days: [sun], at: '1:00', lasts: 1h}]", "sla.windows[0].at: is no time of day; write one"),
@@ -124,13 +146,23 @@ def test_a_mistake_in_a_policy_file_names_that_file(tmp_path: Path) -> None:
 
 def test_every_key_is_documented() -> None:
     """docs/configuration.md has a row for each key, and for no other."""
-    for heading, keys in (("sla", sla_keys(lambda _: "", lambda _: None)), ("windows", WINDOW_KEYS)):
+    for heading, keys in (
+        ("sla", sla_keys(lambda _: "", lambda _: None)),
+        ("windows", WINDOW_KEYS),
+        ("report", REPORT_KEYS),
+    ):
         section = MANUAL.read_text().split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
         assert sorted(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)) == sorted(keys)
 
 
 def test_the_documented_example_loads(tmp_path: Path) -> None:
-    """The example in the section."""
+    """The examples in the sections."""
+    section = MANUAL.read_text().split("## report\n", 1)[1].split("\n## ", 1)[0]
+    [text] = re.findall(r"^```yaml\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    assert read(tmp_path, text).sla.report == MonthlyReport(
+        Path("/var/lib/novacenter/reports"), ("html", "json"), "Europe/Berlin"
+    )
+
     section = MANUAL.read_text().split("## windows\n", 1)[1].split("\n## ", 1)[0]
     [text] = re.findall(r"^```yaml\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 

@@ -1,9 +1,10 @@
-"""``novacenter sla status | ack | cancel | window | verify`` beside an agent that judges."""
+"""``novacenter sla status | ack | cancel | approve | reapply | window | verify`` beside an agent that judges."""
 
 import argparse
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from exporter import slacommand, slaorders, slastatus
 from exporter.clock import Clock
 from exporter.errors import ConfigError
 from exporter.slaorders import Desk
+from exporter.slapolicy import policy
 from exporter.slaview import View
 from sla.incident import State
 from sla.record import Record
@@ -144,6 +146,52 @@ async def test_ack_and_cancel(lab: Lab, operator: Operator) -> None:
     assert operator("cancel", "--label", "vcenter=vc1", "--reason", "out_of_scope", "--actor", "jo") == 0
     await lab.run(5)
     assert lab.view.incidents[0].incident.cancelled_because == "out_of_scope"
+
+
+async def test_approve(lab: Lab, operator: Operator) -> None:
+    """A window announced too late pauses nothing; granted, the second number is less the window. Once."""
+    await outage(lab, 600)
+    incident = lab.incident().incident
+    assert operator("approve", "--window", "w1") == 1
+    assert operator("window", "add", "--start", "2026-11-22T12:06", "--for", "1h", "--id", "w1") == 0
+    await lab.run(5)
+
+    assert operator("approve", "--window", "w1", "--resource", "vc2") == 1
+    assert "still asks for the exclusion of window w1; see novacenter sla status" in operator.err
+    assert operator("approve", "--window", "w1", "--incident", incident.id, "--actor", "jo") == 0
+    assert operator.out == f"{incident.id} api_communication vc1\n"
+    await lab.run(5)
+    judged = lab.incident()
+    assert judged.incident.approved == ("w1",)
+    [timer] = judged.timers
+    assert (timer.elapsed, timer.elapsed_approved) == (605.0, 295.0)
+    assert operator("approve", "--window", "w1") == 1
+    assert operator("verify") == 0
+
+
+async def test_reapply(lab: Lab, operator: Operator) -> None:
+    """An incident keeps its policy, until it is said that the one in force now is for it, too."""
+    await outage(lab, 600)
+    incident = lab.incident().incident
+    assert operator("reapply", "--all") == 1
+    assert "began under another policy" in operator.err
+    text = "classes: {api_communication: {targets: {resolution: 5m}}}\n"
+    lab.setup = replace(lab.setup, policy=policy([("contract.yml", text)]))
+    assert operator("reapply", "--all") == 1
+    assert "the agent has not taken over the policy of this configuration" in operator.err
+    await lab.runner.configure(lab.setup)
+    await lab.run(5)
+    assert [timer.limit for timer in lab.incident().timers] == [1800.0]
+
+    with pytest.raises(ConfigError, match="nothing is selected"):
+        operator("reapply")
+    assert operator("reapply", "--class", "api_communication", "--actor", "jo") == 0
+    assert operator.out == f"{incident.id} api_communication vc1\n"
+    await lab.run(5)
+    [timer] = lab.incident().timers
+    assert (timer.limit, timer.breached_at) == (300.0, NOON + 365)
+    assert operator("reapply", "--all") == 1
+    assert operator("verify") == 0
 
 
 async def test_windows(lab: Lab, operator: Operator) -> None:
