@@ -9,7 +9,7 @@ from functools import partial
 from exporter import certificates
 from exporter.account import Account
 from exporter.config import Globs, VCenter
-from exporter.errors import Fault, SourceError
+from exporter.errors import CertificateError, Fault, LoginRefused, SourceError, TimedOut, Unreachable
 from exporter.eventwatch import EventWatch
 from exporter.exposition import Scale
 from exporter.inventorypage import InventoryPage
@@ -44,6 +44,9 @@ KEEP_ALIVE = 60.0
 
 HISTORICAL_PERIOD = 300
 """Seconds of the finest rollup (vSphere Web Services SDK guide, "Historical Intervals")."""
+
+_NO_ANSWER = (Unreachable, TimedOut, CertificateError, LoginRefused)
+"""Errors that say nothing of what was asked for: there was no answer at all."""
 
 SIDES = {"tasks": 10.0, "events": 20.0}
 """Seconds between two readings of what is beside the samples: a request each, whose answer has what is new."""
@@ -353,12 +356,18 @@ class Poller:
 
     def _recovered(self, name: str) -> None:
         self._notices[name].well()
+        self._forget(name)
+        self._telemetry.up.labels(self.name).set(not self._errors and self.last_success is not None)
+
+    def _forget(self, name: str) -> None:
         if self._errors.pop(name, None) is not None and not self._errors:
             self.since = self._clock.now()
-        self._telemetry.up.labels(self.name).set(not self._errors and self.last_success is not None)
 
     def _succeeded(self, name: str) -> None:
         self.last_success = self._clock.now()
+        # Who was asked and answered can be reached: another loop may take minutes until it sees that itself.
+        for other in [loop for loop, error in self._errors.items() if loop != name and isinstance(error, _NO_ANSWER)]:
+            self._forget(other)
         self.since = self.since or self.last_success
         self._recovered(name)
         self._telemetry.last_success.labels(self.name).set(self.last_success)
