@@ -21,6 +21,10 @@ help: ## list the targets
 demo: $(VENV)/.product ## run the whole agent against the embedded simulator; Ctrl-C ends it (ARGS="--for 60s")
 	$(BIN)/novacenter demo $(ARGS)
 
+.PHONY: stack
+stack: $(VENV)/.product .build/prometheus .build/alertmanager ## demo agent, Prometheus and Alertmanager on loopback; Ctrl-C ends them
+	@$(BIN)/python tools/stack.py $(ARGS)
+
 .PHONY: run
 run: $(VENV)/.product ## run the agent (CONFIG=novacenter.yml)
 	$(BIN)/novacenter run --config $(CONFIG) $(ARGS)
@@ -38,6 +42,7 @@ check: $(VENV)/.dev .build/prometheus .build/alertmanager .build/pint ## linters
 	$(BIN)/codespell
 	tools/check-expositions.sh tests/golden
 	tools/check-rules.sh
+	$(BIN)/python tools/write_deploy.py --check
 	$(BIN)/python tools/write_docs.py --check
 	tools/check-dashboards.sh
 
@@ -74,6 +79,7 @@ docs: $(VENV)/.dev ## write docs/METRICS.md from the catalogue
 .PHONY: rules
 rules: $(VENV)/.product ## write alerts/*.rules.yml from thresholds and policy
 	$(BIN)/novacenter rules --output alerts
+	$(BIN)/python tools/write_deploy.py
 
 .PHONY: dashboards
 dashboards: $(VENV)/.dev ## write dashboards/*.json
