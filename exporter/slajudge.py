@@ -5,6 +5,7 @@ time; what was not written then never happened.
 """
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
@@ -111,7 +112,9 @@ class Judge:
         self._setup = setup
         self._bridge.take(setup.policy, setup.sites)
         self._outside = {key: one for key, one in self._outside.items() if key[0] in setup.policy.classes}
-        self._handle(PolicyChange(now, setup.policy))
+        # Never at an instant of the past: of two changes at one instant the log would keep the first.
+        heard = self._engine.now
+        self._handle(PolicyChange(now if now > heard else math.nextafter(heard, math.inf), setup.policy))
 
     def changed(self, sight: Sight) -> bool:
         """Whether something that is judged is not as it was at the last call."""
