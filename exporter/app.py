@@ -15,7 +15,7 @@ from exporter import slamonthly, slaservice
 from exporter.alertmanager.service import Service
 from exporter.clock import Clock
 from exporter.cloudpoller import CloudReport
-from exporter.clouds import Clouds, Prepared
+from exporter.clouds import Clouds, Prepared, fingerprint
 from exporter.config import Config, VCenter
 from exporter.errors import ConfigError
 from exporter.jobs import Jobs
@@ -324,9 +324,7 @@ class App:
 
 def _identity(vcenter: VCenter) -> tuple[object, ...]:
     """The configuration of a vCenter together with the contents of its TLS files: a renewed one is a change."""
-    tls = vcenter.tls
-    files = (tls.ca_file, tls.client_cert, tls.client_key)
-    return (vcenter, *(file.read_bytes() if file and file.is_file() else b"" for file in files))
+    return fingerprint(vcenter, vcenter.tls)
 
 
 def _raise_first(tasks: list[asyncio.Task[None]]) -> None:

@@ -6,10 +6,11 @@ import logging
 import random
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from exporter.clock import Clock
 from exporter.cloudpoller import CloudPoller, CloudReport, CloudSurroundings, source_of
-from exporter.config import Cloud
+from exporter.config import Cloud, Tls
 from exporter.errors import SourceError
 from exporter.identity import Identity
 from exporter.joinmodel import HOLDS, FindingKind
@@ -154,5 +155,10 @@ def regions(cloud: Cloud) -> Mapping[str, str | None]:
 
 def identity_of(cloud: Cloud) -> tuple[object, ...]:
     """The configuration of a cloud together with the contents of its files: renewed ones are a change."""
-    files = (cloud.clouds_file, cloud.tls.ca_file, cloud.tls.client_cert, cloud.tls.client_key)
-    return (cloud, *(file.read_bytes() if file and file.is_file() else b"" for file in files))
+    return fingerprint(cloud, cloud.tls, cloud.clouds_file)
+
+
+def fingerprint(source: object, tls: Tls, *files: Path | None) -> tuple[object, ...]:
+    """The configuration of a source with the contents of its TLS files and these: another one is a change."""
+    named = (*files, tls.ca_file, tls.client_cert, tls.client_key)
+    return (source, *(file.read_bytes() if file and file.is_file() else b"" for file in named))

@@ -1,16 +1,11 @@
 """What one vCenter's hosts say of storage lost, read cycle by cycle: its part of the page."""
 
-from collections.abc import Mapping
-
 from exporter.clock import Clock
-from exporter.exposition import bodies
-from exporter.model import Family
+from exporter.exposition import Bodies, bodies
 from exporter.vcenter import eventtalk
 from exporter.vcenter.events import Losses, begin, loss_rows, take
 from exporter.vcenter.inventory import Inventory
 from exporter.vcenter.tasktalk import Talker
-
-Bodies = tuple[Mapping[Family, bytes], Mapping[Family, int]]
 
 
 class EventWatch:

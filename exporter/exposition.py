@@ -77,8 +77,12 @@ def lines(family: Family, rows: Iterable[Row]) -> bytes:
     return b"".join([_line(family.name, label_pairs(row.labels), row.value) for row in rows])
 
 
-def bodies(rows: Iterable[tuple[Family, Row]]) -> tuple[Mapping[Family, bytes], Mapping[Family, int]]:
-    """The series of each family, and how many they are."""
+Bodies = tuple[Mapping[Family, bytes], Mapping[Family, int]]
+"""The series of each family without its header, and how many they are."""
+
+
+def bodies(rows: Iterable[tuple[Family, Row]]) -> Bodies:
+    """The rows by family, as a source publishes them."""
     found: dict[Family, list[Row]] = {}
     for family, row in rows:
         found.setdefault(family, []).append(row)

@@ -1,13 +1,12 @@
 """One vCenter's tasks, read cycle by cycle: its part of the page, and what a hung Nova operation is judged by."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from exporter.clock import Clock
 from exporter.cloudcatalog import Durations
 from exporter.config import VCenter
-from exporter.exposition import bodies
-from exporter.model import Family
+from exporter.exposition import Bodies, bodies
 from exporter.vcenter.facts import VmFacts
 from exporter.vcenter.inventory import Inventory
 from exporter.vcenter.taskfamilies import observe, task_rows
@@ -16,8 +15,6 @@ from exporter.vcenter.tasktalk import Talker, TaskReader
 
 KEEP = 900.0
 """Seconds that an ended task is remembered: Nova's driver hides a failure for at most 450 (``tasks.BACKOFF``)."""
-
-Bodies = tuple[Mapping[Family, bytes], Mapping[Family, int]]
 
 
 class TaskWatch:
