@@ -11,21 +11,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.config import Cloud, Config, Globs, LimitRule, Notifications, Secret, Timeouts, Tls, VCenter
+from exporter.configcloud import CLOUD_KEYS, CLOUD_TLS_KEYS, NOTIFICATION_KEYS, RULE_KEYS
 from exporter.configfile import (
-    CLOUD_KEYS,
-    CLOUD_TLS_KEYS,
     CONFIG_KEYS,
     COPYABLE_LABELS,
     DEFAULT_COUNTERS,
     DEFAULT_INSTANCES,
     GLOB_KEYS,
-    NOTIFICATION_KEYS,
-    RULE_KEYS,
-    TIMEOUT_KEYS,
-    TLS_KEYS,
     VCENTER_KEYS,
     load,
 )
+from exporter.configparts import TIMEOUT_KEYS, TLS_KEYS
 from exporter.configvalues import OPERATIONS, DatabaseUrl
 from exporter.errors import ConfigError
 from exporter.model import HISTORICAL_KINDS, REALTIME_KINDS, Kind
