@@ -1,0 +1,1 @@
+"""The measured record: what the agent measured, gathered per day (UTC) and kept in its state."""
