@@ -1,0 +1,1 @@
+"""Who governs each virtual machine: Nova, another tool, or somebody by hand."""
