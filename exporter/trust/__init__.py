@@ -1,0 +1,1 @@
+"""Trust on every edge: who is verified by whom, until when, and how our own server is guarded."""
