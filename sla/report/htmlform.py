@@ -1,10 +1,9 @@
 """The report as one HTML file: style and timeline inside, no script, nothing fetched; it prints on A4."""
 
-from base64 import b64encode
 from collections.abc import Iterator
-from hashlib import sha256
 from html import escape
 
+from sla.report.htmlpage import page
 from sla.report.layout import Row, Section, Table
 from sla.report.sheet import Headline, Sheet
 
@@ -63,23 +62,8 @@ figure { margin: 0; break-inside: avoid; }
 
 
 def as_html(made: Sheet, timeline: str) -> str:
-    """The page; ``timeline`` is an SVG element, empty if there is nothing to draw.
-
-    Its content security policy allows this one style sheet, by hash, and nothing else: no script, no image, no address.
-    """
-    digest = b64encode(sha256(_STYLE.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    parts = [
-        "<!DOCTYPE html>",
-        '<html lang="en">',
-        "<head>",
-        '<meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape(made.title)}: {escape(made.period)}</title>",
-        f"<style>{_STYLE}</style>",
-        "</head>",
-        "<body>",
+    """The page; ``timeline`` is an SVG element, empty if there is nothing to draw."""
+    body = [
         f"<header><h1>{escape(made.title)} <span>{escape(made.period)}</span></h1>",
         *(f"<p>{escape(fact)}</p>" for fact in made.facts),
         "</header>",
@@ -90,10 +74,8 @@ def as_html(made: Sheet, timeline: str) -> str:
         "<h2>Timeline</h2>",
         f"<figure>{timeline}</figure>" if timeline else '<p class="empty">nothing was down</p>',
         *(line for section in made.after for line in _section(section)),
-        "</body>",
-        "</html>",
     ]
-    return "\n".join(parts) + "\n"
+    return page(f"{made.title}: {made.period}", _STYLE, body)
 
 
 def _verdict(one: Headline) -> str:
