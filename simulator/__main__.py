@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from exporter.clock import Clock
-from simulator.churn import live, suffer, tick
+from simulator.churn import compare, live, suffer, tick
+from simulator.control import serve_control
 from simulator.inventory import Size, build
 from simulator.model import Accounts
 from simulator.openstack.population import populate
@@ -35,8 +36,13 @@ def parser() -> argparse.ArgumentParser:
     add("--cloud-listen", default="", metavar="HOST:PORT", help="simulate an OpenStack upon it, there; by default none")
     add("--kvm", type=int, default=6, help="servers of the cloud that are on KVM")
     words = "let something in the cloud hang or fail every so often, by default every 60 s; ends what went wrong before"
+    add(
+        "--compare", type=float, default=0.0, metavar="SECONDS", help="have a server made on VMware and on KVM so often"
+    )
     add("--incidents", type=float, nargs="?", const=60.0, default=0.0, metavar="SECONDS", help=words)
     add("--control", action="store_true", help="serve POST /fault, by which anyone who can connect breaks things")
+    words = "the same at an address of its own, over HTTP, which answers while the vCenter is down"
+    add("--control-listen", default="", metavar="HOST:PORT", help=words)
     return result
 
 
@@ -58,8 +64,12 @@ async def run(options: argparse.Namespace) -> None:
             host, port = _address(options.cloud_listen)
             cloud = populate(model, kvm=options.kvm)
             server.cloud = await stack.enter_async_context(serve_cloud(cloud, host=host, port=port))
-        cloud_url = server.cloud.url if server.cloud else ""
-        sys.stdout.write(f"READY url={server.url} thumbprint={server.thumbprint} cloud_url={cloud_url}\n")
+        said = [f"url={server.url}", f"thumbprint={server.thumbprint}"]
+        said.append(f"cloud_url={server.cloud.url if server.cloud else ''}")
+        if options.control_listen:
+            host, port = _address(options.control_listen)
+            said.append(f"control_url={await stack.enter_async_context(serve_control(server, host=host, port=port))}")
+        sys.stdout.write(f"READY {' '.join(said)}\n")
         sys.stdout.flush()
         await _until(stop, server, options)
 
@@ -74,6 +84,8 @@ async def _until(stop: asyncio.Event, server: Server, options: argparse.Namespac
     living = [asyncio.create_task(tick(server.model))]
     if options.churn > 0:
         living.append(asyncio.create_task(live(server.model, period=options.churn, cloud=cloud)))
+    if options.compare > 0 and cloud is not None:
+        living.append(asyncio.create_task(compare(cloud, period=options.compare)))
     if options.incidents > 0 and cloud is not None:
         living.append(asyncio.create_task(suffer(cloud, period=options.incidents)))
     ended = asyncio.create_task(stop.wait())

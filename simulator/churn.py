@@ -77,6 +77,14 @@ async def tick(model: Model) -> None:
         await asyncio.sleep(_TICK)
 
 
+async def compare(cloud: Cloud, *, period: float) -> None:
+    """Have a pair of servers made every ``period`` seconds, one on VMware and one on KVM, until cancelled."""
+    twins = life.Twins(cloud)
+    while True:
+        twins.next()
+        await asyncio.sleep(period)
+
+
 async def suffer(cloud: Cloud, *, period: float) -> None:
     """Let something else go wrong every ``period`` seconds, first after 5 seconds, until cancelled."""
     incidents = life.Incidents(cloud)

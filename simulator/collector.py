@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from pyVmomi import vmodl
+from pyVmomi import VmomiSupport, vmodl
 
 from simulator import properties, wire
 from simulator.model import Model
@@ -15,6 +15,10 @@ from simulator.store import Node
 
 PAGE = 1000
 """Objects per page where the client sets no limit, or a higher one: "policy may still limit" (RetrieveOptions)."""
+
+
+_OLDEST = str(VmomiSupport.versionMap["vim25/6.5"])
+"""Whose faults every client knows."""
 
 
 def _missing(node: Node, path: str, version: str) -> str:
@@ -34,7 +38,7 @@ def content(model: Model, node: Node, paths: tuple[str, ...], *, tag: str, versi
     denied = "System.Read" in model.denied
     missing = []
     for path, xml in values(model, node, paths):
-        if denied and path not in {"name", "content", "perfCounter", "view"}:
+        if path in model.hidden or (denied and path not in {"name", "content", "perfCounter", "view"}):
             missing.append(_missing(node, path, version))
         elif xml is not None:
             parts.append(f"<propSet><name>{path}</name>{xml}</propSet>")
@@ -100,7 +104,8 @@ class Filter:
 
     def _update(self, node: Node) -> Iterator[str]:
         told = self._known.get(node.moid)
-        now = dict(values(self._model, node, self._selection.paths(node)))
+        hidden, paths = self._model.hidden, self._selection.paths(node)
+        now = {path: xml for path, xml in values(self._model, node, paths) if path not in hidden}
         self._known[node.moid] = (node, now)
         before = told[1] if told else {}
         parts = [
@@ -110,6 +115,8 @@ class Filter:
         ]
         if told and not parts:
             return
+        if not told:
+            parts += [_missing(node, path, _OLDEST) for path in paths if path in hidden]
         kind = "modify" if told else "enter"
         ref = f'<obj type="{node.kind}">{node.moid}</obj>'
         yield f"<objectSet><kind>{kind}</kind>{ref}{''.join(parts)}</objectSet>"

@@ -70,7 +70,10 @@ class Lun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host(Facts):
-    """An ESXi host. ``certificate_days`` is the life left of its certificate when the model was made."""
+    """An ESXi host. ``certificate_days`` is the life left of its certificate when the model was made.
+
+    ``loads`` holds how busy its CPU was ordered to be, 0 to 1, and since when; None is busy as ever.
+    """
 
     uuid: str
     cores: int
@@ -87,11 +90,20 @@ class Host(Facts):
     certificate_days: float = 400.0
     version: str = "8.0.3"
     build: str = "24022510"
+    loads: tuple[tuple[float, float | None], ...] = ()
+
+    @property
+    def load(self) -> float | None:
+        """How busy its CPU is by order now."""
+        return self.loads[-1][1] if self.loads else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Datastore(Facts):
-    """A datastore. ``unmounted`` names the hosts that have lost it while it is accessible elsewhere."""
+    """A datastore. ``unmounted`` names the hosts that have lost it while it is accessible elsewhere.
+
+    ``lost`` is what a host says of a mount that it cannot access (HostMountInfoInaccessibleReason).
+    """
 
     url: str
     capacity: int
@@ -100,6 +112,7 @@ class Datastore(Facts):
     accessible: bool = True
     maintenance: str = "normal"
     unmounted: tuple[str, ...] = ()
+    lost: str = "AllPathsDown_Start"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,9 +125,11 @@ class Pool(Facts):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switch(Facts):
-    """A distributed switch."""
+    """A distributed switch. ``unplugged`` names the hosts on it without a physical NIC."""
 
     uuid: str
+    mtu: int = 9000
+    unplugged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +182,10 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vm(Facts):
-    """A virtual machine. ``started`` is when it was last powered on; samples begin there."""
+    """A virtual machine. ``started`` is when it was last powered on; samples begin there.
+
+    ``manager`` is the extension that manages it, as (key, type); None where OpenStack's marks say, or nobody does.
+    """
 
     uuid: str
     instance_uuid: str
@@ -183,6 +201,7 @@ class Vm(Facts):
     guest: str = "ubuntu64Guest"
     tools: str = "toolsOk"
     annotation: str = ""
+    manager: tuple[str, str] | None = None
     extra: tuple[tuple[str, str], ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
 

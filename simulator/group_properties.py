@@ -187,7 +187,7 @@ def _mounts(model: Model, node: Node) -> list[Data]:
             accessMode="readWrite",
             mounted=True,
             accessible=reachable,
-            inaccessibleReason=None if reachable else "AllPathsDown_Start",
+            inaccessibleReason=None if reachable else store.lost,
         )
         mounts.append(Data("DatastoreHostMount", key=host.ref, mountInfo=info))
     return mounts
@@ -292,6 +292,15 @@ def _switch_summary(model: Model, node: Node) -> Data:
     )
 
 
+def _member(switch: Switch, host: Ref) -> Data:
+    specs = [Data("DistributedVirtualSwitchHostMemberPnicSpec", pnicDevice=f"vmnic{n}") for n in (2, 3)]
+    backing = Data(
+        "DistributedVirtualSwitchHostMemberPnicBacking", pnicSpec=[] if host.moid in switch.unplugged else specs
+    )
+    config = Data("DistributedVirtualSwitchHostMemberConfigInfo", host=host, maxProxySwitchPorts=128, backing=backing)
+    return Data("DistributedVirtualSwitchHostMember", config=config, status="up")
+
+
 def _switch_config(model: Model, node: Node) -> Data:
     switch: Switch = node.facts
     return Data(
@@ -303,12 +312,13 @@ def _switch_config(model: Model, node: Node) -> Data:
         maxPorts=60000,
         uplinkPortPolicy=Data("DVSNameArrayUplinkPortPolicy", uplinkPortName=["uplink1", "uplink2"]),
         defaultPortConfig=Data("VMwareDVSPortSetting"),
+        host=[_member(switch, host) for host in _members(model, node, "host.network")],
         productInfo=Data("DistributedVirtualSwitchProductSpec", name="DVS", vendor="VMware, Inc.", version="8.0.0"),
         configVersion="12",
         contact=Data("DVSContactInfo"),
         createTime=Time(model.started - 86400 * 400),
         networkResourceManagementEnabled=True,
-        maxMtu=9000,
+        maxMtu=switch.mtu,
     )
 
 

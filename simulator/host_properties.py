@@ -96,7 +96,9 @@ def _hardware_summary(host: Host) -> Data:
 
 def _summary(model: Model, node: Node) -> Data:
     host: Host = node.facts
-    busy = sum(vm.facts.cpus * 310 for vm in model.vms_of(node.moid) if vm.facts.power == "poweredOn")
+    busy = 200 + sum(vm.facts.cpus * 310 for vm in model.vms_of(node.moid) if vm.facts.power == "poweredOn")
+    if host.load is not None:
+        busy = round(host.load * host.cores * host.mhz)
     memory = sum(vm.facts.memory_mb for vm in model.vms_of(node.moid) if vm.facts.power == "poweredOn")
     return Data(
         "HostListSummary",
@@ -113,7 +115,7 @@ def _summary(model: Model, node: Node) -> Data:
         ),
         quickStats=Data(
             "HostListSummaryQuickStats",
-            overallCpuUsage=busy + 200,
+            overallCpuUsage=busy,
             overallMemoryUsage=memory + 2048,
             uptime=int(max(0.0, model.now() - host.booted)),
         ),

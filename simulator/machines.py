@@ -23,6 +23,17 @@ AWKWARD_NAMES = (
 FLAVORS = (("m1.small", 1, 2048, 20), ("m1.medium", 2, 4096, 40), ("m1.large", 4, 8192, 80))
 """Flavour name, vCPUs, MB of memory and GB of root disk."""
 
+_AGENT = ("VirtualCenter", "vcls-entity")
+OTHERS: tuple[tuple[str, tuple[str, str] | None], ...] = (
+    ("built by hand", None),
+    ("built by hand", None),
+    ("web tier\nManaged by Terraform, workspace prod", None),
+    ("Ansible managed: site.yml", None),
+    ("vSphere Cluster Service VM is deployed from an OVA.", _AGENT),
+    ("Managed by Terraform, workspace test", None),
+)
+"""Notes and manager of the machines that are not Nova's, in turns: by hand, by tools, and an agent of vSphere."""
+
 
 def populate(model: Model, count: int, chance: random.Random) -> None:
     """Add ``count`` virtual machines, spread over the clusters and their hosts."""
@@ -77,6 +88,7 @@ def _add(model: Model, place: _Place, chance: random.Random, *, index: int) -> N
     if index < len(AWKWARD_NAMES):
         name = AWKWARD_NAMES[index]
     in_vapp = index % 32 == 15
+    notes, manager = OTHERS[index // 4 % len(OTHERS)] if index >= len(AWKWARD_NAMES) else OTHERS[0]
     facts = Vm(
         name=name,
         uuid=model.uuid("bios", moid),
@@ -90,7 +102,8 @@ def _add(model: Model, place: _Place, chance: random.Random, *, index: int) -> N
         power="poweredOff" if index % 16 == 11 else "poweredOn",
         started=model.started - 3600.0 * (2 + chance.randrange(2000)),
         tools="toolsNotRunning" if index % 16 == 11 else ("toolsOld" if index % 9 == 5 else "toolsOk"),
-        annotation=annotation(name, flavor, project) if nova else "built by hand",
+        annotation=annotation(name, flavor, project) if nova else notes,
+        manager=None if nova else manager,
         custom=((101, f"team {index % 5}"), (102, f"CC-{index % 7}")) if index % 5 == 0 else (),
         alarms=_alarms(model, index),
         status="yellow" if index % 50 == 7 else "green",

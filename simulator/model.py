@@ -46,7 +46,8 @@ class Model(Store):
     """A vCenter's state. ``now`` gives seconds since the epoch; tests move it.
 
     Free to be set: ``skew`` (seconds that the vCenter's clock is ahead), ``denied`` (privileges that the user lacks),
-    ``missing_counters`` (names of counters that this vCenter lacks), ``settings``, ``stats_level``.
+    ``missing_counters`` (names of counters that this vCenter lacks), ``hidden`` (paths of properties that clients may
+    not see, told to those who begin to look from then on), ``settings``, ``stats_level``.
     """
 
     def __init__(self, now: Callable[[], float], *, seed: int = 1, accounts: Accounts | None = None) -> None:
@@ -61,6 +62,7 @@ class Model(Store):
         self.stats_level = 1
         self.denied: frozenset[str] = frozenset()
         self.missing_counters: frozenset[str] = frozenset()
+        self.hidden: frozenset[str] = frozenset()
         self.skew = 0.0
         self.custom_fields: dict[int, tuple[str, str | None]] = {}
         self._numbers: dict[str, int] = {}
@@ -170,6 +172,13 @@ class Model(Store):
             self.update(moid, unmounted=tuple(h for h in store.unmounted if h not in hosts))
         else:
             self.update(moid, unmounted=(*store.unmounted, *hosts))
+
+    def set_load(self, moid: str, ratio: float | None) -> None:
+        """Have a host's CPU be used to this ratio, 0 to 1, in the samples from now on; None leaves it as it was."""
+        host: Host = self.get(moid).facts
+        if ratio is not None and not 0 <= ratio <= 1:
+            raise ValueError(f"a ratio is from 0 to 1, not {ratio:g}")
+        self.update(moid, loads=(*host.loads, (self.time(), ratio)))
 
     def set_paths(self, moid: str, lun: str, *states: str) -> None:
         """Set the states of a host's paths to a LUN, one word per path."""

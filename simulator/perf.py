@@ -30,6 +30,11 @@ RETENTION = {20: 180, 300: 288, 1800: 336, 7200: 372, 86400: 365}
 REALTIME_KINDS = frozenset({"VirtualMachine", "HostSystem", "ResourcePool", "VirtualApp"})
 """Kinds with a real-time provider, as a vCenter's QueryPerfProviderSummary says."""
 
+LOADED = frozenset(
+    {"cpu.usage.average", "cpu.usagemhz.average", "cpu.utilization.average", "cpu.coreUtilization.average"}
+)
+"""The counters of a host that say how busy its CPU is."""
+
 DAY = 86400 // REALTIME
 """Ticks of a day, after which values repeat."""
 
@@ -73,6 +78,23 @@ class Series:
             first = (ticks.start + phase) % DAY
             return [low + (span * level >> 16) for level in levels[first : first + len(ticks)]]
         return [low + (span * levels[(tick + phase) % DAY] >> 16) for tick in ticks]
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered(Series):
+    """A series that is ``steps`` by order: values and since when, seconds since the epoch; None is the wave."""
+
+    steps: tuple[tuple[float, int | None], ...] = ()
+
+    def values(self, ticks: range) -> list[int]:
+        """The values at these ticks of 20 s since the epoch."""
+        return [
+            own if (order := self._order(tick * REALTIME)) is None else order
+            for tick, own in zip(ticks, Series.values(self, ticks), strict=True)
+        ]
+
+    def _order(self, second: int) -> int | None:
+        return next((value for since, value in reversed(self.steps) if since < second), None)
 
 
 @functools.cache
@@ -145,6 +167,11 @@ def scale(model: Model, node: Node, word: str) -> float:
     else:
         return 1
     return {"mhz": mhz, "mem": memory, "memmb": memory // 1024}[word]
+
+
+def is_loaded(node: Node) -> bool:
+    """Whether some of its series are, or were, by order."""
+    return isinstance(node.facts, Host) and bool(node.facts.loads)
 
 
 def _booted(node: Node) -> float:
@@ -224,7 +251,11 @@ class Engine:
             factor /= 4
         low, high = round(limits.low * factor), round(limits.high * factor)
         name = f"{self.model.seed}/{node.moid}/{counter.full_name}/{metric[1]}"
-        return Series(metric, _label(metric), low, high - low + 1, zlib.crc32(name.encode()) % DAY)
+        phase = zlib.crc32(name.encode()) % DAY
+        if is_loaded(node) and counter.full_name in LOADED:
+            steps = tuple((at, None if ratio is None else round(ratio * factor)) for at, ratio in node.facts.loads)
+            return Ordered(metric, _label(metric), low, high - low + 1, phase, steps)
+        return Series(metric, _label(metric), low, high - low + 1, phase)
 
     def window(self, spec: Spec, now: float) -> tuple[int, range]:
         """The interval of a spec and the instants, in intervals since the epoch, at which it has samples."""

@@ -9,7 +9,7 @@ from xml.parsers.expat import ExpatError, ParserCreate
 
 from pyVmomi import vmodl
 
-from simulator.perf import DAY, REALTIME, Engine, Metric, Series, Spec, wave
+from simulator.perf import DAY, REALTIME, Engine, Metric, Series, Spec, is_loaded, wave
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,14 @@ def render(engine: Engine, specs: Sequence[Spec], distortion: Distortion) -> Ite
         if key not in infos:
             infos[key] = _info(*key)
         head = f'<entity type="{spec.kind}">{spec.moid}</entity>{infos[key]}'
-        values = _values(series, interval, window, distortion=distortion)
+        stride = interval // REALTIME
+        ticks = range(window.start * stride, window.stop * stride, stride)
+        if distortion.gaps:
+            values: list[Any] = [_with_gaps(one, one.values(ticks), ticks, gaps=distortion.gaps) for one in series]
+        elif len(ticks) == 1 and not is_loaded(engine.model.get(spec.moid)):
+            values = _at(ticks[0], series)
+        else:
+            values = [one.values(ticks) for one in series]
         yield _csv(head, series, values) if csv else _normal(head, series, values)
 
 
@@ -134,20 +141,13 @@ def _info(interval: int, window: range, csv: bool) -> str:
     )
 
 
-def _values(series: Sequence[Series], interval: int, window: range, *, distortion: Distortion) -> list[Any]:
-    """Per series, its value where the window has one sample, else the list of them."""
-    stride = interval // REALTIME
-    ticks = range(window.start * stride, window.stop * stride, stride)
-    if distortion.gaps:
-        return [_with_gaps(one, one.values(ticks), ticks, gaps=distortion.gaps) for one in series]
-    if len(ticks) == 1:
-        (tick,) = ticks
-        levels, second = wave(), tick * REALTIME
-        return [
-            s.low + (s.span * levels[(tick + s.phase) % DAY] >> 16) if s.phase >= 0 else max(0, second - s.low)
-            for s in series
-        ]
-    return [one.values(ticks) for one in series]
+def _at(tick: int, series: Sequence[Series]) -> list[int]:
+    """What ``Series.values`` gives for one tick, for many series at once."""
+    levels, second = wave(), tick * REALTIME
+    return [
+        s.low + (s.span * levels[(tick + s.phase) % DAY] >> 16) if s.phase >= 0 else max(0, second - s.low)
+        for s in series
+    ]
 
 
 def _with_gaps(series: Series, values: list[int], ticks: range, *, gaps: float) -> list[int]:

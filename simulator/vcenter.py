@@ -99,7 +99,9 @@ class Server:
         await self.resume()
 
     async def resume(self) -> None:
-        """Accept connections (again), on the same port."""
+        """Accept connections (again), on the same port. Nothing changes where they are accepted."""
+        if self._listener is not None:
+            return
         loop = asyncio.get_running_loop()
         handler = self._runner.server
         assert handler is not None  # noqa: S101  set by setup()
@@ -127,6 +129,11 @@ class Server:
         self.model.renumber_counters()
         await asyncio.sleep(seconds)
         await self.resume()
+
+    def fail(self) -> None:
+        """Be down until ``resume``; come back without sessions."""
+        self.halt()
+        self.service.sessions.end_all()
 
     def change_certificate(self) -> None:
         """Show another self-signed certificate on the same port; connections are dropped."""

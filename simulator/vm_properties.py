@@ -278,6 +278,8 @@ _MANAGERS = {
 
 
 def _managed_by(vm: Vm) -> Data | None:
+    if vm.manager is not None:
+        return Data("ManagedByInfo", extensionKey=vm.manager[0], type=vm.manager[1])
     for key, _ in vm.extra:
         if key in _MANAGERS:
             extension, kind = _MANAGERS[key]

@@ -24,8 +24,11 @@ _FAULTS = {
 }
 
 
-def begin(cloud: Cloud, name: str, *, host: str, hang: Callable[[str], str | None]) -> str:
-    """Have a server made on a compute; its id. ``hang`` tells at its begin in which stage it is to hang."""
+def begin(cloud: Cloud, name: str, *, host: str, hang: Callable[[str], str | None], flavor: str = "") -> str:
+    """Have a server made on a compute; its id. ``hang`` tells at its begin in which stage it is to hang.
+
+    Without the name of a ``flavor``, flavors take turns.
+    """
     number = next(cloud.numbers)
     server, project = cloud.model.uuid("server", number), cloud.hex("project", number % 3)
     flavors, now = tuple(cloud.flavors.values()), cloud.now()
@@ -36,7 +39,7 @@ def begin(cloud: Cloud, name: str, *, host: str, hang: Callable[[str], str | Non
             name=name,
             project=project,
             user=cloud.hex("user", project),
-            flavor=flavors[number % len(flavors)],
+            flavor=cloud.flavors.get(flavor, flavors[number % len(flavors)]),
             image=cloud.images[number % len(cloud.images)],
             created=now,
             updated=now,

@@ -18,6 +18,7 @@ from simulator.openstack.facts import (
     Compute,
     Event,
     Flavor,
+    Network,
     Server,
 )
 from simulator.openstack.trouble import ApiTrouble, Armed, BuildFailure, Hang
@@ -55,6 +56,7 @@ class Cloud:
         self.troubles = Troubles()
         self.flavors = {flavor.name: flavor for flavor in flavors}
         self.images = tuple(images)
+        self.networks: tuple[Network, ...] = ()
         self.computes: dict[str, Compute] = {}
         self.servers: dict[str, Server] = {}
         self.vms: dict[str, str] = {}

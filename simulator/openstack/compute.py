@@ -284,6 +284,26 @@ def _service(cloud: Cloud, binary: str, host: str) -> dict[str, Any]:
     }
 
 
+def aggregates(cloud: Cloud) -> list[dict[str, Any]]:
+    """``GET /os-aggregates``: one for each availability zone of computes."""
+    zones = sorted({one.zone for one in cloud.computes.values()})
+    return [
+        {
+            "id": number,
+            "uuid": cloud.model.uuid("aggregate", zone),
+            "name": zone,
+            "hosts": [one.host for one in cloud.computes.values() if one.zone == zone],
+            "metadata": {"availability_zone": zone},
+            "created_at": micro(cloud.model.started),
+            "updated_at": None,
+            "deleted_at": None,
+            "deleted": False,
+            "availability_zone": zone,
+        }
+        for number, zone in enumerate(zones, start=1)
+    ]
+
+
 def hypervisors(cloud: Cloud, *, microversion: tuple[int, int]) -> list[dict[str, Any]]:
     """``GET /os-hypervisors/detail``. From 2.88 on without the resources."""
     return [_hypervisor(cloud, compute, microversion) for compute in cloud.computes.values()]

@@ -33,6 +33,19 @@ class ServerFault:
 
 
 @dataclass(frozen=True, slots=True)
+class Network:
+    """A network of Neutron: flat without ``vlan``. ``group`` names its port group, ``moid`` is that group's id."""
+
+    id: str
+    name: str
+    physical: str
+    vlan: int | None = None
+    mtu: int = 1500
+    group: str = ""
+    moid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Port:
     """A Neutron port: its id, address and MAC address."""
 

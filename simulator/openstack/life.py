@@ -28,6 +28,7 @@ _WEIGHTS = {
 
 _MOST_NEW = 8
 _NEW = "new-"
+_TWIN = "twin-"
 
 
 def step(cloud: Cloud, chance: random.Random) -> str:
@@ -70,6 +71,26 @@ def _create(cloud: Cloud, chance: random.Random) -> str:
     name = f"{_NEW}{cloud.model.version}"
     operations.create(cloud, name, host=host)
     return f"create {name} on {host}"
+
+
+class Twins:
+    """Somebody compares: a server of the same flavor on VMware and on KVM at a time; those before are deleted."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._turns = count()
+
+    def next(self) -> str:
+        """Have a pair made, and say where."""
+        for server in list(self._cloud.alive()):
+            own = server.name.startswith(_TWIN) and server.vm_state in PLANS["delete"].allowed
+            if own and server.task_state is None and _works(self._cloud, server.host):
+                operations.begin(self._cloud, "delete", server.id)
+        kinds = {one.is_vmware: host for host, one in self._cloud.computes.items() if _works(self._cloud, host)}
+        turn, flavor = next(self._turns), next(iter(self._cloud.flavors), "")
+        for host in kinds.values():
+            operations.create(self._cloud, f"{_TWIN}{turn}", host=host, flavor=flavor)
+        return f"create {_TWIN}{turn} of {flavor} on {', '.join(kinds.values())}"
 
 
 class Incidents:

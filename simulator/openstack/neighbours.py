@@ -1,4 +1,4 @@
-"""Replies of the services beside Nova: Placement, Neutron, Cinder, Glance.
+"""Replies of the services beside Nova: Placement, Cinder, Glance. Neutron is in ``networking``.
 
 Cinder's shapes are those of the Block Storage API reference (v3), for none were recorded; the others' are recorded.
 """
@@ -9,7 +9,7 @@ from simulator.openstack.cloud import CONTROLLER, Cloud
 from simulator.openstack.compute import provider_id
 from simulator.openstack.facts import Compute, Server
 from simulator.openstack.replies import Answer, Refused
-from simulator.openstack.texts import micro, spaced, zulu
+from simulator.openstack.texts import micro, zulu
 
 _TRAITS = {
     True: (
@@ -109,115 +109,6 @@ def _inventories(compute: Compute) -> dict[str, Any]:
     }
 
 
-# --- Neutron ----------------------------------------------------------------------------------------------------------
-
-
-def network_versions(base: str) -> Answer:
-    """``GET /`` of Neutron."""
-    links = [{"rel": "self", "href": f"{base}/network/v2.0/"}]
-    return Answer({"versions": [{"id": "v2.0", "status": "CURRENT", "links": links}]})
-
-
-def agents(cloud: Cloud) -> Answer:
-    """``GET /v2.0/agents``: one beside each compute, as alive as that."""
-    return Answer({"agents": [_agent(cloud, compute) for compute in cloud.computes.values()]})
-
-
-def _agent(cloud: Cloud, compute: Compute) -> dict[str, Any]:
-    name = "DVS agent" if compute.is_vmware else "Open vSwitch agent"
-    began = spaced(cloud.model.started)
-    return {
-        "id": cloud.model.uuid("agent", compute.host),
-        "agent_type": name,
-        "binary": "neutron-dvs-agent" if compute.is_vmware else "neutron-openvswitch-agent",
-        "topic": "N/A",
-        "host": compute.host,
-        "admin_state_up": True,
-        "created_at": began,
-        "started_at": began,
-        "heartbeat_timestamp": spaced(cloud.heartbeat(compute.host)),
-        "description": None,
-        "resources_synced": None,
-        "availability_zone": None,
-        "alive": compute.stopped is None or cloud.now() - compute.stopped < 75.0,
-        "configurations": {"bridge_mappings": {"provider": "dvs-provider"}},
-    }
-
-
-def networks(cloud: Cloud) -> Answer:
-    """``GET /v2.0/networks``; every field, whichever were asked for."""
-    identity, project = cloud.model.uuid("network"), cloud.hex("admin-project")
-    at = zulu(cloud.model.started)
-    network = {
-        "id": identity,
-        "name": "provider-net",
-        "tenant_id": project,
-        "project_id": project,
-        "admin_state_up": True,
-        "mtu": 1500,
-        "status": "ACTIVE",
-        "subnets": [cloud.model.uuid("subnet")],
-        "shared": True,
-        "availability_zone_hints": [],
-        "availability_zones": [],
-        "ipv4_address_scope": None,
-        "ipv6_address_scope": None,
-        "router:external": False,
-        "qinq": False,
-        "vlan_transparent": False,
-        "description": "",
-        "l2_adjacency": True,
-        "tags": [],
-        "created_at": at,
-        "updated_at": at,
-        "revision_number": 2,
-        "provider:network_type": "flat",
-        "provider:physical_network": "provider",
-        "provider:segmentation_id": None,
-    }
-    return Answer({"networks": [network]})
-
-
-def ports(cloud: Cloud) -> Answer:
-    """``GET /v2.0/ports``: those of servers."""
-    return Answer({"ports": [port for server in cloud.alive() for port in _ports(cloud, server)]})
-
-
-def _ports(cloud: Cloud, server: Server) -> list[dict[str, Any]]:
-    compute = cloud.computes.get(server.host or "")
-    is_vmware = compute is not None and compute.is_vmware
-    return [
-        {
-            "id": port.id,
-            "name": "",
-            "network_id": cloud.model.uuid("network"),
-            "project_id": server.project,
-            "mac_address": port.mac,
-            "admin_state_up": True,
-            "status": "ACTIVE",
-            "device_id": server.id,
-            "device_owner": f"compute:{compute.zone if compute else 'nova'}",
-            "fixed_ips": [{"subnet_id": cloud.model.uuid("subnet"), "ip_address": port.address}],
-            "allowed_address_pairs": [],
-            "extra_dhcp_opts": [],
-            "security_groups": [cloud.model.uuid("security-group", server.project)],
-            "description": "",
-            "binding:vnic_type": "normal",
-            "binding:profile": {},
-            "binding:host_id": server.host or "",
-            "binding:vif_type": "dvs" if is_vmware else "ovs",
-            "binding:vif_details": {"dvs_port_group_name": "provider"} if is_vmware else {},
-            "ip_allocation": "immediate",
-            "tags": [],
-            "created_at": zulu(server.created),
-            "updated_at": zulu(server.updated),
-            "revision_number": 4,
-            "tenant_id": server.project,
-        }
-        for port in server.ports
-    ]
-
-
 # --- Cinder -----------------------------------------------------------------------------------------------------------
 
 
@@ -255,6 +146,22 @@ def volume_services(cloud: Cloud) -> Answer:
             ]
         }
     )
+
+
+def pools(cloud: Cloud) -> Answer:
+    """``GET /v3/{project}/scheduler-stats/get_pools?detail=true``: that of the VMDK driver."""
+    capabilities = {
+        "volume_backend_name": "vmdk",
+        "storage_protocol": "vmdk",
+        "driver_version": "3.4.4",
+        "vendor_name": "VMware",
+        "total_capacity_gb": "unknown",
+        "free_capacity_gb": "unknown",
+        "reserved_percentage": 0,
+        "multiattach": False,
+        "timestamp": micro(cloud.heartbeat(CONTROLLER)),
+    }
+    return Answer({"pools": [{"name": f"{CONTROLLER}@vmdk#vmdk", "capabilities": capabilities}]})
 
 
 def _replication() -> dict[str, Any]:

@@ -179,9 +179,9 @@ def begin(cloud: Cloud, action: str, server: str) -> str:
     return request
 
 
-def create(cloud: Cloud, name: str, *, host: str) -> str:
-    """Have a server made on a compute; its id."""
-    return building.begin(cloud, name, host=host, hang=lambda server: take_hang(cloud, "create", server))
+def create(cloud: Cloud, name: str, *, host: str, flavor: str = "") -> str:
+    """Have a server made on a compute; its id. Without the name of a ``flavor``, flavors take turns."""
+    return building.begin(cloud, name, host=host, flavor=flavor, hang=lambda server: take_hang(cloud, "create", server))
 
 
 def _other(cloud: Cloud, server: Server) -> Any:

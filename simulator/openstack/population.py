@@ -19,6 +19,7 @@ from simulator.openstack.facts import (
     Port,
     Server,
 )
+from simulator.openstack.networking import laid_out
 
 KVM_HOST = 4
 """Servers that are put on one KVM host."""
@@ -31,6 +32,7 @@ def populate(model: Model, *, kvm: int = 6) -> Cloud:
     flavors = [Flavor(model.uuid("flavor", name), name, *sizes) for name, *sizes in FLAVORS]
     images = [model.uuid("image", n) for n in range(3)]
     cloud = Cloud(model, flavors=flavors, images=images)
+    cloud.networks = laid_out(model)
     for node in model.of_kind("ClusterComputeResource"):
         compute = _compute(model, node.moid, node.facts.name)
         cloud.computes[compute.host] = compute

@@ -12,7 +12,7 @@ from email.utils import formatdate
 
 from aiohttp import web
 
-from simulator.openstack import compute, listing
+from simulator.openstack import compute, listing, networking
 from simulator.openstack import neighbours as other
 from simulator.openstack.cloud import Cloud
 from simulator.openstack.identity import Keystone
@@ -139,7 +139,7 @@ class CloudServer:
             ("compute", ""): lambda _: Answer({"versions": compute.versions(self.base)}),
             ("compute", "/v2.1"): lambda _: Answer({"version": compute.version(self.base)}),
             ("placement", ""): lambda _: other.placement_versions(),
-            ("network", ""): lambda _: other.network_versions(self.base),
+            ("network", ""): lambda _: networking.network_versions(self.base),
             ("block-storage", ""): lambda _: other.volume_versions(self.base),
             ("block-storage", "/v3"): lambda _: other.volume_versions(self.base),
             ("image", ""): lambda _: other.image_versions(self.base),
@@ -149,10 +149,12 @@ class CloudServer:
             *self._compute_routes(),
             ("placement", "resource_providers", lambda _: other.providers(cloud)),
             ("placement", "resource_providers/{0}/{1}", lambda r: other.provider(cloud, *_values(r))),
-            ("network", "v2.0/agents", lambda _: other.agents(cloud)),
-            ("network", "v2.0/networks", lambda _: other.networks(cloud)),
-            ("network", "v2.0/ports", lambda _: other.ports(cloud)),
+            ("network", "v2.0/agents", lambda r: networking.agents(cloud, r.query)),
+            ("network", "v2.0/networks", lambda r: networking.networks(cloud, r.query)),
+            ("network", "v2.0/ports", lambda r: networking.ports(cloud, r.query)),
+            ("network", "v2.0/extensions", lambda _: networking.extensions()),
             ("block-storage", "v3/{0}/os-services", lambda _: other.volume_services(cloud)),
+            ("block-storage", "v3/{0}/scheduler-stats/get_pools", lambda _: other.pools(cloud)),
             ("block-storage", "v3/{0}/volumes", lambda r: other.volumes(cloud, _limit(r), self.base)),
             ("image", "v2/images", lambda r: other.images(cloud, _limit(r))),
         ]
@@ -172,6 +174,9 @@ class CloudServer:
             nova(f"{actions}/{{1}}", lambda r: listing.action(cloud, *_values(r))),
             nova("v2.1/os-services", lambda _: {"services": compute.services(cloud)}),
             nova("v2.1/os-hypervisors/detail", lambda r: self._hypervisors(_microversion(r))),
+            nova("v2.1/os-aggregates", lambda _: {"aggregates": compute.aggregates(cloud)}),
+            # Nothing moves between the computes of this cloud.
+            nova("v2.1/os-migrations", lambda _: {"migrations": []}),
             nova("v2.1/flavors/detail", lambda _: self._flavors()),
         ]
 
