@@ -72,6 +72,11 @@ golden: $(VENV)/.dev externals ## rewrite tests/golden from the actual output; r
 bench: $(VENV)/.dev externals ## measure speed and print the ratios (bench/latest.json)
 	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
+.PHONY: faults
+faults: $(VENV)/.dev .build/prometheus .build/alertmanager ## faults until they are alerts, and over, in real time (half an hour)
+	$(BIN)/python -m pytest tests/e2e/test_faults_seen.py --faults-factor 1 $(ARGS)
+	@cat .build/faults-1.md
+
 .PHONY: docs
 docs: $(VENV)/.dev ## write docs/METRICS.md from the catalogue
 	$(BIN)/python tools/write_docs.py

@@ -1,7 +1,9 @@
 """What the cycles of one vCenter were like -> the agent's own metrics."""
 
 import logging
+from collections.abc import Callable
 
+from exporter.model import Request
 from exporter.telemetry import Telemetry
 from exporter.vcenter.sampler import Report
 
@@ -9,11 +11,21 @@ _log = logging.getLogger("novacenter.poller")
 
 
 class Account:
-    """Keeps one vCenter's account on the agent's telemetry."""
+    """Keeps one vCenter's account on the agent's telemetry.
 
-    def __init__(self, vcenter: str, telemetry: Telemetry) -> None:
+    ``requested`` is told of each request.
+    """
+
+    def __init__(
+        self,
+        vcenter: str,
+        telemetry: Telemetry,
+        *,
+        requested: Callable[[Request], None] = lambda _: None,
+    ) -> None:
         self._name = vcenter
         self._telemetry = telemetry
+        self._requested = requested
         self._said: set[str] = set()
 
     def cycle(self, schedule: str, report: Report) -> None:
@@ -43,6 +55,7 @@ class Account:
         telemetry.request_seconds.labels(self._name, method).observe(seconds)
         telemetry.sent.labels(self._name).inc(sent)
         telemetry.received.labels(self._name).inc(received)
+        self._requested(Request(self._name, method, outcome, seconds))
         if method in {"Login", "LoginExtensionByCertificate"}:
             telemetry.logins.labels(self._name, outcome).inc()
 

@@ -11,12 +11,15 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from aiohttp import web
+
 from exporter import slamonthly, slaservice
 from exporter.alertmanager.service import Service
 from exporter.clock import Clock
 from exporter.cloudpoller import CloudReport
-from exporter.clouds import Clouds, Prepared, fingerprint
+from exporter.clouds import Clouds, Prepared, Told, fingerprint
 from exporter.config import Config, VCenter
+from exporter.days import recorder
 from exporter.errors import ConfigError
 from exporter.jobs import Jobs
 from exporter.late import Late, LateSeries
@@ -24,6 +27,7 @@ from exporter.overview import overview
 from exporter.poller import Poller
 from exporter.progress import Listing
 from exporter.publisher import Publisher
+from exporter.rounds import Agent, Rounds
 from exporter.slarunner import Runner
 from exporter.slaview import View
 from exporter.state import State
@@ -40,7 +44,6 @@ STOP_LIMIT = 8.0
 
 LAG_PERIOD = 0.1
 MARKS_PERIOD = 60.0
-CERTIFICATES_PERIOD = 3600.0
 
 
 @dataclass(slots=True)
@@ -71,40 +74,55 @@ class App:
         self.telemetry = Telemetry()
         self._load = load
         self._clock = clock
-        self._cycle_seen = cycled
+        self._told = (cycled, cloud_cycled)
         self._judged = judged
         self._state = _open_state(config.state)
         self._late = Late(clock)
+        self._started = clock.now()
+        self._running: dict[str, _Running] = {}
+        self.sla: Runner | None = None
+        self._reload_error = ""
+        self._freezes = 0
         self._publisher = Publisher(self.telemetry.registry, clock, budget=config.series_budget)
-        self._clouds = Clouds(
-            clock=clock,
+        self._alertmanager = Service(clock=clock, telemetry=self.telemetry)
+        self._recorder = recorder.opened(config.state, clock=clock, telemetry=self.telemetry, runner=lambda: self.sla)
+        self.days = self._recorder.days
+        self._clouds = self._make_clouds()
+        self._rounds = self._make_rounds()
+
+    def _make_clouds(self) -> Clouds:
+        return Clouds(
+            clock=self._clock,
             telemetry=self.telemetry,
             publish=self._publisher.put,
             remove=self._publisher.remove,
             state=self._state,
-            vcenters=lambda: {name: running.poller for name, running in self._running.items()},
-            cycled=cloud_cycled,
+            vcenters=self._pollers,
+            told=Told(cycled=self._cloud_cycled, requested=self._recorder.request),
         )
-        self._started = clock.now()
-        self._running: dict[str, _Running] = {}
-        self.sla: Runner | None = None
-        self._alertmanager = Service(clock=clock, telemetry=self.telemetry)
-        self._reload_error = ""
-        self._freezes = 0
+
+    def _make_rounds(self) -> Rounds:
+        agent = Agent(
+            clock=self._clock,
+            telemetry=self.telemetry,
+            publish=self._publisher.put,
+            config=lambda: self.config,
+            runner=lambda: self.sla,
+            vcenters=self._pollers,
+            clouds=self._clouds,
+            own=self._alertmanager.routes,
+        )
+        return Rounds(agent, self._recorder)
+
+    def _pollers(self) -> Mapping[str, Poller]:
+        return {name: running.poller for name, running in self._running.items()}
 
     async def run(self, stop: asyncio.Event, *, started: Callable[[str], None] = lambda _: None) -> None:
         """Runs until ``stop`` is set; ``started`` is told the address that is listened on. Raises ConfigError."""
         self._took_over()
         prepared = await self._clouds.prepare(self.config.clouds)
         judging = await self._start_judging()
-        web = application(
-            self._publisher,
-            status=self.status,
-            ready=self.ready,
-            late=self._late.page,
-            webhooks=self._alertmanager.routes,
-        )
-        server = await serve(web, self.config.listen)
+        server = await serve(self._web(), self.config.listen, tls=self._rounds.trust.gate.tls)
         started(server.url)
         jobs = Jobs(self.telemetry)
         background = [
@@ -126,18 +144,28 @@ class App:
         finally:
             judging.cancel()  # first: what ends now is not gone
             vcenters = [self._end(name) for name in list(self._running)]
-            await self._stop([jobs.stop(), server.stop(), *vcenters, *self._clouds.stop()])
+            await self._stop([jobs.stop(), server.stop(), *vcenters, *self._clouds.stop(), self.days.close()])
             for task in background:
                 if not task.cancelling():
                     task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
             _raise_first(background)
 
+    def _web(self) -> web.Application:
+        return application(
+            self._publisher,
+            status=self.status,
+            ready=self.ready,
+            late=self._late.page,
+            webhooks=self._alertmanager.routes,
+            gate=self._rounds.trust.gate,
+        )
+
     def _plan(self, jobs: Jobs) -> None:
         jobs.every(MARKS_PERIOD, self.save_marks, name="marks")
-        jobs.every(CERTIFICATES_PERIOD, self._read_certificates, name="certificates", at_once=True)
         jobs.every(slaservice.RETENTION_PERIOD, self._retain, name="sla retention")
         jobs.every(slamonthly.PERIOD, self._report_month, name="sla report")
+        self._rounds.plan(jobs)
 
     async def _start_judging(self) -> asyncio.Task[None]:
         self.sla = await asyncio.to_thread(
@@ -176,16 +204,17 @@ class App:
     def status(self) -> Status:
         """What the status page shows."""
         pollers = [running.poller for running in self._running.values()]
-        return overview(
+        status = overview(
             pollers,
             clouds=self._clouds.pollers,
             identity=self._clouds.identity,
             view=self.sla.view if self.sla is not None else View(),
             now=self._clock.now(),
             started=self._started,
-            reload_error=self._reload_error,
+            edges=self._rounds.trust.edges,
             publisher=self._publisher,
         )
+        return replace(status, reload_error=self._reload_error or self._rounds.trust.gate.problem)
 
     async def save_marks(self) -> None:
         """Writes the high-water marks of every vCenter, and since when findings are seen, to the state database."""
@@ -216,12 +245,13 @@ class App:
         _log.info("configuration reloaded: %d vCenters, %d clouds", len(config.vcenters), len(config.clouds))
 
     async def _take_over(self, config: Config, prepared: Prepared) -> None:
-        for name in ("listen", "state"):
+        for name in ("listen", "state", "web_config"):
             if getattr(config, name) != getattr(self.config, name):
                 _log.warning("%s has changed; it takes effect when the agent is started again", name)
         new = {vcenter.name: vcenter for vcenter in config.vcenters}
         relabelled = config.labels != self.config.labels
-        self.config = replace(config, listen=self.config.listen, state=self.config.state)
+        kept = self.config
+        self.config = replace(config, listen=kept.listen, state=kept.state, web_config=kept.web_config)
         self._publisher.set_budget(config.series_budget)
         for name in list(self._running):
             if relabelled or name not in new or self._running[name].identity != _identity(new[name]):
@@ -232,7 +262,7 @@ class App:
             if name not in self._running:
                 await self._start(vcenter)
         await self._clouds.take_over(config.clouds, prepared)
-        await self._read_certificates()
+        await self._rounds.trust.look()
 
     def _took_over(self) -> None:
         self._reload_error = ""
@@ -248,6 +278,7 @@ class App:
             labels=self.config.labels,
             late=self._take_late,
             cycled=self._cycled,
+            requested=self._recorder.request,
         )
         poller = Poller(vcenter, world, marks=await self._load_marks(vcenter.name))
         task = asyncio.create_task(poller.run(), name=vcenter.name)
@@ -293,7 +324,13 @@ class App:
         if report.result.decode_seconds and self._freezes < 2:
             gc.freeze()
             self._freezes += 1
-        self._cycle_seen(source, report)
+        if source in self._running:
+            self._recorder.cycle(self._running[source].poller, report)
+        self._told[0](source, report)
+
+    def _cloud_cycled(self, source: str, report: CloudReport) -> None:
+        self._recorder.cloud_cycle(source, self._clouds.pollers, report)
+        self._told[1](source, report)
 
     async def _measure_lag(self) -> None:
         while True:
@@ -308,9 +345,6 @@ class App:
             await asked.wait()
             asked.clear()
             await self.reload()
-
-    async def _read_certificates(self) -> None:
-        await asyncio.gather(*(running.poller.read_certificates() for running in self._running.values()))
 
     async def _stop(self, parts: list[Coroutine[None, None, None]]) -> None:
         try:

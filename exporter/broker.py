@@ -85,9 +85,7 @@ def _translated(error: Exception, config: Notifications) -> SourceError:
     parts = urlsplit(config.url.reveal())
     where = f"broker {parts.hostname}:{parts.port or (5671 if parts.scheme == 'amqps' else 5672)}"
     if isinstance(error.__cause__, ssl.SSLError):
-        return CertificateError(
-            f"{where}: {_tls_reason(error.__cause__)}; check its port, and notifications.tls.ca_file"
-        )
+        return _mistrusted(error.__cause__, where)
     if isinstance(error, TimeoutError):
         return TimedOut(f"{where} did not answer within {CONNECT_LIMIT:g} s; check that it is reachable and well")
     if isinstance(error, exceptions.ChannelNotFoundEntity):
@@ -100,6 +98,12 @@ def _translated(error: Exception, config: Notifications) -> SourceError:
         rights = f"configure, write and read {config.queue}.*, and read {config.exchange}"
         return LoginRefused(f"{where} refuses the queue ({error}); let the user {rights}")
     return Unreachable(f"{where}: {_reason(error)}; check that it runs, and host and port in the URL")
+
+
+def _mistrusted(error: ssl.SSLError, where: str) -> SourceError:
+    if "ALERT" in (error.reason or ""):
+        return tls.explain(error, where)
+    return CertificateError(f"{where}: {_tls_reason(error)}; check its port, and notifications.tls.ca_file")
 
 
 def _tls_reason(error: ssl.SSLError) -> str:

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from exporter.model import Kind
 
-KEPT = ("novacenter_*", "sla_*", "vsphere_up", "vsphere_last_success_timestamp_seconds")
+KEPT = ("novacenter_*", "sla_*", "canary_*", "vsphere_up", "vsphere_last_success_timestamp_seconds")
 """Families that are never dropped: without them nobody could tell what is missing, or why; and what is promised."""
 
 IMPORTANCE = (
@@ -18,6 +18,7 @@ IMPORTANCE = (
     "nova_vmware_findings",
     "openstack_service*",
     "nova_vmware_*",
+    "integration_*",
     "openstack_servers",
     "openstack_hypervisor_*",
     # What there is, and whether it is in trouble: everything else is read beside these.

@@ -54,7 +54,7 @@ def render(sections: Sequence[Section], *, width: int, colour: bool) -> str:
 
 
 def _headline(section: Section) -> Text:
-    return Text.assemble((_clean(section.title), "bold"), ": ", (section.state.value, _STYLES[section.state]))
+    return Text.assemble((clean(section.title), "bold"), ": ", (section.state.value, _STYLES[section.state]))
 
 
 def _table(findings: Iterable[Finding]) -> Table:
@@ -65,10 +65,10 @@ def _table(findings: Iterable[Finding]) -> Table:
     table.add_column("what to do", overflow="fold", ratio=2)
     for finding in sorted(findings, key=lambda finding: _WORST.index(finding.state)):
         table.add_row(
-            Text(_clean(finding.item)),
+            Text(clean(finding.item)),
             Text(finding.state.value, _STYLES[finding.state]),
-            Text(_clean(finding.found)),
-            Text(_clean(finding.advice)),
+            Text(clean(finding.found)),
+            Text(clean(finding.advice)),
         )
     return table
 
@@ -78,6 +78,6 @@ def _sum(sections: Iterable[Section]) -> Text:
     return Text(", ".join(f"{states.count(state)} {state.value}" for state in State))
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """One line without control characters: a server chooses parts of it, and a terminal would obey."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())

@@ -15,7 +15,21 @@ from pathlib import Path
 
 from prometheus_client import disable_created_metrics
 
-from exporter import check, demo, init, logs, once, progress, rules, slacommand
+from exporter import (
+    assesscommand,
+    canarycommand,
+    certscommand,
+    check,
+    demo,
+    driftcommand,
+    init,
+    logs,
+    once,
+    progress,
+    rules,
+    slacommand,
+    wayscommand,
+)
 from exporter.app import App
 from exporter.clock import Clock
 from exporter.config import Config
@@ -101,11 +115,15 @@ def _parser() -> argparse.ArgumentParser:
         ("once", _once, "warning", "one cycle: the exposition on stdout; exit 1 if a source failed"),
         ("check", _check, "error", "configuration, connection, rights and limits of each vCenter as a table"),
     ):
-        made = commands.add_parser(name, parents=[_logging(level=level)], help=text, description=text)
-        made.add_argument(
-            "--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help=f"default: {DEFAULT_CONFIG}"
-        )
+        made = commands.add_parser(name, parents=[_logging(level=level), _configured()], help=text, description=text)
         made.set_defaults(command=command)
+    text = certscommand.TEXT
+    made = commands.add_parser("certs", parents=[_logging(level="error")], help=text, description=text)
+    certscommand.add(made, _load, config=DEFAULT_CONFIG)
+    for name, asked in (("drift", driftcommand), ("ways", wayscommand), ("assess", assesscommand)):
+        text = asked.TEXT
+        made = commands.add_parser(name, parents=[_logging(level="error"), _configured()], help=text, description=text)
+        asked.add(made, _load)
     _add_demo(
         commands.add_parser(
             "demo", parents=[_logging(level="warning")], help="the whole agent against the embedded simulator"
@@ -120,7 +138,18 @@ def _parser() -> argparse.ArgumentParser:
     made.set_defaults(command=_rules)
     rules.add_arguments(made)
     commands.add_parser("simulate", help="the simulated vCenter by itself", add_help=False)
+    text = "may a release go to all units: a tenth first, seven days, then a verdict"
+    canarycommand.add(commands.add_parser("canary", parents=[_logging(level="warning")], help=text))
     slacommand.add(commands.add_parser("sla", parents=[_logging(level="warning")], help="incidents and their timers"))
+    return parser
+
+
+def _configured() -> argparse.ArgumentParser:
+    """The option that names the configuration."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument(
+        "--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help=f"default: {DEFAULT_CONFIG}"
+    )
     return parser
 
 

@@ -24,12 +24,17 @@ class CloudPage:
         self._durations = durations
         self._builds = Builds()
 
-    def take(self, snapshot: CloudSnapshot, step: Step, nodes: Mapping[str, Hypervisor]) -> None:
-        """Takes over a cycle's news. ``nodes`` are the hypervisors by hostname, as far as they are known."""
+    def take(self, snapshot: CloudSnapshot, step: Step, nodes: Mapping[str, Hypervisor]) -> tuple[builds.Build, ...]:
+        """Takes over a cycle's news; its builds. ``nodes`` are the hypervisors by hostname, as far as known."""
         made = [build for ended in step.ended if (build := self._ended(ended, snapshot, nodes))]
         self._builds = builds.add(self._builds, made, snapshot.now)
         for found in step.timed_out:
             self._say(found)
+        return tuple(made)
+
+    def per_hour(self) -> Mapping[tuple[str, str], int]:
+        """Builds within the last hour by hypervisor type and result (success or error)."""
+        return self._builds.per_hour()
 
     def rows(self, snapshot: CloudSnapshot) -> list[tuple[Family, Row]]:
         """Everything, after a cycle."""

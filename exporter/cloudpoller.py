@@ -4,13 +4,15 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from exporter import causes
 from exporter.causes import Side
 from exporter.clock import Clock
+from exporter.cloudlooks import MAKERS
 from exporter.cloudpage import CloudPage
+from exporter.cloudsides import Maker, Sides
 from exporter.config import Cloud
 from exporter.errors import SourceError
 from exporter.exposition import bodies
@@ -19,6 +21,7 @@ from exporter.joinmodel import CloudView
 from exporter.model import Family, Row
 from exporter.notice import Notice
 from exporter.openstack import cyclefamilies, servicefamilies, servicetruth
+from exporter.openstack.builds import Build
 from exporter.openstack.cloud import CloudSnapshot
 from exporter.openstack.ledger import Book
 from exporter.openstack.model import Hypervisor
@@ -28,7 +31,7 @@ from exporter.openstack.probe import Probe, probe_apis
 from exporter.openstack.services import Outcome, ServicesSnapshot, read_services
 from exporter.openstack.servicetruth import VCenterState, Verdict
 from exporter.openstack.session import Session
-from exporter.openstack.timeouts import Cause, Occurrence, Operation, Snapshot, Step
+from exporter.openstack.timeouts import Cause, Ended, Occurrence, Operation, Snapshot, Step
 from exporter.poller import Poller
 from exporter.pulse import Pulse
 from exporter.state import State
@@ -56,12 +59,18 @@ EAGER = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudReport:
-    """One cycle of Nova: what is in flight, its news, how long it took, and what failed."""
+    """One cycle of Nova: what is in flight, its news, how long it took, and what failed.
+
+    ``per_hour`` counts the builds of the last hour by hypervisor type and result.
+    """
 
     servers: int = 0
     opened: int = 0
     timed_out: tuple[Occurrence, ...] = ()
     ended: int = 0
+    finished: tuple[Ended, ...] = ()
+    built: tuple[Build, ...] = ()
+    per_hour: Mapping[tuple[str, str], int] = field(default_factory=dict)
     requests: int = 0
     seconds: float = 0.0
     error: SourceError | None = None
@@ -71,7 +80,7 @@ class CloudReport:
 class CloudSurroundings:
     """What a cloud's poller is given by the application.
 
-    ``vcenters`` are the pollers of the cloud's vCenters by name.
+    ``vcenters`` are the pollers of the cloud's vCenters by name, ``sides`` what makes its further looks.
     """
 
     clock: Clock
@@ -81,6 +90,7 @@ class CloudSurroundings:
     vcenters: Callable[[], Mapping[str, Poller]]
     identity: Identity
     cycled: Callable[[str, CloudReport], None] = lambda *_: None
+    sides: tuple[Maker, ...] = MAKERS
 
 
 class CloudPoller:
@@ -91,7 +101,8 @@ class CloudPoller:
         self.name = name
         self.session = session
         self._world = world
-        self._clock = world.clock
+        self._clock = self.clock = world.clock
+        self.identity = world.identity
         self._nova: Nova | None = None
         self._book = Book(name, world.state, limits=_limits(cloud))
         self._page = CloudPage(name, self._book, durations=world.telemetry.durations)
@@ -112,6 +123,8 @@ class CloudPoller:
         self.last_success: float | None = None
         self.since: float | None = None
         self.report: CloudReport | None = None
+        made = (make(self) for make in world.sides)
+        self.sides = Sides(made, seen=self, telemetry=world.telemetry, show=self._show)
 
     async def run(self) -> None:
         """Polls until cancelled; closes the connections then."""
@@ -121,8 +134,20 @@ class CloudPoller:
                 group.create_task(self._pulse("services", SERVICES_PERIOD).run(self.services_cycle))
                 group.create_task(self._pulse("probes", PROBES_PERIOD).run(self.probes_cycle))
                 group.create_task(self._pulse("nudges", EAGER).run(self._nudge_cycle))
+                for name, interval in self.sides.beats.items():
+                    group.create_task(self._pulse(name, interval).run(partial(self.sides.beat, name)))
         finally:
             await self.session.close()
+
+    @property
+    def vcenters(self) -> Mapping[str, Poller]:
+        """The pollers of its vCenters by name."""
+        return self._world.vcenters()
+
+    @property
+    def ended(self) -> Mapping[tuple[str, str, str], int]:
+        """How many operations ended, by host, operation and result, since the database was made."""
+        return self._book.tallies[1]
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -273,14 +298,16 @@ class CloudPoller:
         self.last_success = now
         self.since = self.since or now
         self._recovered(snapshot)
-        if step is not None:
-            self._page.take(snapshot, step, self.hypervisors or {})
+        built = self._page.take(snapshot, step, self.hypervisors or {}) if step is not None else ()
         self._show("operations", self._page.rows(snapshot))
         self.report = CloudReport(
             servers=len(snapshot.servers),
             opened=len(self._book.opened),
             timed_out=step.timed_out if step else (),
             ended=len(step.ended) if step else 0,
+            finished=step.ended if step else (),
+            built=built,
+            per_hour=self._page.per_hour(),
             requests=snapshot.cost.requests,
             seconds=snapshot.cost.seconds,
             error=snapshot.error,

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import random
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from exporter.clock import Clock
@@ -14,6 +14,7 @@ from exporter.config import Cloud, Tls
 from exporter.errors import SourceError
 from exporter.identity import Identity
 from exporter.joinmodel import HOLDS, FindingKind
+from exporter.model import Request
 from exporter.notifications import Listener, NotificationCounters
 from exporter.openstack.session import Session
 from exporter.poller import Poller
@@ -35,6 +36,14 @@ Prepared = Mapping[str, tuple[Cloud, Session]]
 """A session for each region that is to be polled, by the name of its poller."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Who is told of every finished cycle, and of every request."""
+
+    cycled: Callable[[str, CloudReport], None] = lambda *_: None
+    requested: Callable[[Request], None] = lambda _: None
+
+
 class Clouds:
     """The clouds of one agent. ``vcenters`` tells the running pollers of vCenters by name.
 
@@ -50,7 +59,7 @@ class Clouds:
         remove: Callable[[str], None],
         state: State | None,
         vcenters: Callable[[], Mapping[str, Poller]],
-        cycled: Callable[[str, CloudReport], None] = lambda *_: None,
+        told: Told | None = None,
         holds: Mapping[FindingKind, float] = HOLDS,
     ) -> None:
         self._clock = clock
@@ -60,7 +69,7 @@ class Clouds:
         self._remove = remove
         self._state = state
         self._vcenters = vcenters
-        self._cycled = cycled
+        self._told = told or Told()
         self._notifications = NotificationCounters(telemetry.registry)
         self._running: dict[str, _Running] = {}
         self.identity = Identity(clock=clock, publish=publish, vcenters=vcenters, holds=holds)
@@ -77,7 +86,7 @@ class Clouds:
             for name, region in regions(cloud).items():
                 running = self._running.get(name)
                 if running is None or running.identity != identity_of(cloud):
-                    made[name] = (cloud, await asyncio.to_thread(self._session, cloud, region))
+                    made[name] = (cloud, await asyncio.to_thread(self._session, name, cloud, region))
         return made
 
     async def take_over(self, clouds: Iterable[Cloud], prepared: Prepared) -> None:
@@ -95,8 +104,11 @@ class Clouds:
         """What ends each cloud; what it has on the page stays."""
         return [self._halt(name) for name in list(self._running)]
 
-    def _session(self, cloud: Cloud, region: str | None) -> Session:
-        return Session(cloud, region=region, clock=self._clock, rng=self._rng)
+    def _session(self, name: str, cloud: Cloud, region: str | None) -> Session:
+        def observe(request: Request) -> None:
+            self._told.requested(replace(request, source=name))
+
+        return Session(cloud, region=region, clock=self._clock, rng=self._rng, observe=observe)
 
     def make(self, name: str, cloud: Cloud, session: Session) -> CloudPoller:
         """A poller that does not run yet."""
@@ -111,7 +123,7 @@ class Clouds:
             state=self._state,
             vcenters=vcenters,
             identity=self.identity,
-            cycled=self._cycled,
+            cycled=self._told.cycled,
         )
         return CloudPoller(cloud, session, name=name, world=world)
 
@@ -160,5 +172,5 @@ def identity_of(cloud: Cloud) -> tuple[object, ...]:
 
 def fingerprint(source: object, tls: Tls, *files: Path | None) -> tuple[object, ...]:
     """The configuration of a source with the contents of its TLS files and these: another one is a change."""
-    named = (*files, tls.ca_file, tls.client_cert, tls.client_key)
+    named = (*files, tls.ca_file, tls.client_cert, tls.client_key, tls.client_key_password_file)
     return (source, *(file.read_bytes() if file and file.is_file() else b"" for file in named))

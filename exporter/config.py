@@ -6,7 +6,9 @@ from pathlib import Path
 
 from exporter.model import Kind
 from exporter.thresholds import Thresholds
+from exporter.wayrule import WayRule
 from sla.model import Selector
+from sla.objectives.settings import Wishes
 from sla.policy import Policy
 
 
@@ -39,13 +41,17 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Trust towards one server. ``thumbprint`` pins the server certificate (SHA-256 or SHA-1, hex) instead of a CA."""
+    """Trust towards one server. ``thumbprint`` pins the server certificate (SHA-256 or SHA-1, hex) instead of a CA.
+
+    The password of ``client_key`` is read with it, each time it is renewed.
+    """
 
     ca_file: Path | None = None
     client_cert: Path | None = None
     client_key: Path | None = None
     thumbprint: str | None = None
     insecure: bool = False
+    client_key_password_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,45 @@ class Notifications:
 
 
 @dataclass(frozen=True, slots=True)
+class MappedCluster:
+    """A vSphere cluster as a nova-compute has it: ``cluster_name`` and ``datastore_regex`` of its nova.conf."""
+
+    name: str
+    datastore_regex: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MappedBackend:
+    """A backend of Cinder on VMware: the datastores it may use, by name or regex, and the clusters that need them.
+
+    Without ``clusters`` these are all of the cloud.
+    """
+
+    name: str
+    datastores: tuple[str, ...] = ()
+    datastore_regex: str | None = None
+    clusters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CloudMapping:
+    """What of a cloud is what in its vCenters.
+
+    ``physical_networks`` are the distributed switches of each physical network of Neutron: in each vCenter one of them.
+    ``nsx`` says whether NSX carries and filters, None where it is not said; ``overlay_switches`` carry its tunnels.
+    ``ignore`` are kinds of drift that are not looked for.
+    """
+
+    physical_networks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    clusters: tuple[MappedCluster, ...] = ()
+    datastore_regex: str | None = None
+    cinder_backends: tuple[MappedBackend, ...] = ()
+    nsx: bool | None = None
+    overlay_switches: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Cloud:
     """One OpenStack cloud to read. ``cloud`` names an entry of ``clouds_file`` (None: where openstacksdk looks).
 
@@ -147,6 +192,7 @@ class Cloud:
     limits: Mapping[str, float] = field(default_factory=dict)
     limit_rules: tuple[LimitRule, ...] = ()
     notifications: Notifications | None = None
+    mapping: CloudMapping = CloudMapping()
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +285,10 @@ class Sla:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The whole configuration. ``state`` is a directory or a ``postgresql://`` URL."""
+    """The whole configuration. ``state`` is a directory or a ``postgresql://`` URL; ``web_config`` guards us."""
 
     listen: str = "127.0.0.1:9272"
+    web_config: Path | None = None
     state: str = "/var/lib/novacenter"
     vcenters: tuple[VCenter, ...] = ()
     clouds: tuple[Cloud, ...] = ()
@@ -249,3 +296,5 @@ class Config:
     series_budget: int = 1_000_000
     sla: Sla = Sla()
     rules: Thresholds = field(default_factory=Thresholds)
+    ways: tuple[WayRule, ...] = ()
+    objectives: Wishes = field(default_factory=Wishes)

@@ -6,6 +6,7 @@ from functools import partial
 from exporter import configbroker as broker
 from exporter import configvalues as values
 from exporter.config import Cloud, LimitRule, Notifications, Tls
+from exporter.configmapping import mapping
 from exporter.configparts import TLS_KEYS, distinct, members, password_env, password_file, readable, text, timeouts, tls
 from exporter.configyaml import Field, Reader, each, scalar
 
@@ -87,6 +88,7 @@ CLOUD_KEYS: Mapping[str, Reader] = {
     "limits": _limits,
     "limit_rules": each(_rule),
     "notifications": _notifications,
+    "mapping": mapping,
 }
 
 _WAYS: Mapping[

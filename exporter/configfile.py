@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from exporter import configalertmanager, configrules, configsla
+from exporter import configalertmanager, configobjectives, configrules, configsla, configways
 from exporter import configvalues as values
 from exporter.config import Cloud, Config, Globs, Tls, VCenter
 from exporter.configcloud import cloud
@@ -23,6 +23,7 @@ from exporter.configparts import (
     password_file,
     path,
     read,
+    readable,
     text,
     text_file,
     timeouts,
@@ -147,7 +148,10 @@ def _state(field: Field) -> str:
 
 CONFIG_KEYS: Mapping[str, Reader] = {
     "rules": configrules.rules,
+    "ways": configways.ways,
+    "objectives": configobjectives.objectives,
     "listen": scalar(values.listen),
+    "web_config": readable,
     "state": _state,
     "labels": partial(distinct, scalar(values.label)),
     "series_budget": scalar(values.whole(1, 100_000_000)),

@@ -76,6 +76,7 @@ TLS_KEYS: Mapping[str, Reader] = {
     "ca_file": readable,
     "client_cert": readable,
     "client_key": readable,
+    "client_key_password_file": readable,
     "thumbprint": scalar(values.thumbprint),
     "insecure": scalar(values.boolean),
 }
@@ -87,6 +88,8 @@ def tls(keys: Mapping[str, Reader], field: Field) -> Tls:
     for key, other in (("client_cert", "client_key"), ("client_key", "client_cert")):
         if key in found and other not in found:
             raise found[key].error(f"needs {other} beside it; add {other}")
+    if "client_key_password_file" in found and "client_key" not in found:
+        raise found["client_key_password_file"].error("needs client_key beside it; add client_key, which it opens")
     made = Tls(**members(keys, found))
     for key in ("ca_file", "thumbprint"):
         if made.insecure and key in found:

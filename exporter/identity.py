@@ -103,7 +103,7 @@ class Identity:
         async with self._turn:
             pollers = self._vcenters()
             now = self._clock.now()
-            views = tuple(self._view(poller, now) for poller in pollers.values())
+            views = tuple(view(poller, now) for poller in pollers.values())
             clouds, before = tuple(self._clouds.values()), self._joined
             joined = await asyncio.to_thread(join, views, clouds, now=now, previous=before, holds=self._holds)
             if joined is self._joined:
@@ -113,13 +113,15 @@ class Identity:
                 await poller.tag(joined.tags.get(name, {}))
             self._publish(SOURCE, "findings", *bodies(finding_rows(joined)))
 
-    def _view(self, poller: Poller, now: float) -> VCenterView:
-        health = poller.health
-        believed = health is None or health.up or now - (poller.since or now) <= STALE
-        listed = poller.inventory is not None and poller.inventory.complete
-        return VCenterView(
-            name=poller.name,
-            inventory=poller.inventory if believed and listed else None,
-            instance_uuid=poller.instance_uuid,
-            all_vms=poller.vcenter.objects.get(Kind.VM, Globs()) == Globs(),
-        )
+
+def view(poller: Poller, now: float) -> VCenterView:
+    """A vCenter as far as it is believed: what was listed is, for STALE seconds after its last answer."""
+    health = poller.health
+    believed = health is None or health.up or now - (poller.since or now) <= STALE
+    listed = poller.inventory is not None and poller.inventory.complete
+    return VCenterView(
+        name=poller.name,
+        inventory=poller.inventory if believed and listed else None,
+        instance_uuid=poller.instance_uuid,
+        all_vms=poller.vcenter.objects.get(Kind.VM, Globs()) == Globs(),
+    )

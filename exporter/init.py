@@ -107,7 +107,8 @@ def made(request: Request) -> Plan:
     uses += [use for conf in cinder for use in cinder_uses(conf)]
     vcenters = _vcenters(uses, request.variable)
     by_host: dict[str | None, dict[str, str | None]] = {}
-    for found in map(networks, ml2):
+    read = tuple(map(networks, ml2))
+    for found in read:
         by_host.setdefault(found.host, {}).update(found.switches)
     vcenters = tuple(replace(vcenter, switches=by_host.pop(vcenter.uses[0].host, {})) for vcenter in vcenters)
     return Plan(
@@ -115,6 +116,7 @@ def made(request: Request) -> Plan:
         vcenters=vcenters,
         cloud=_cloud(keystone(nova), {vcenter.name for vcenter in vcenters}, request.variable),
         switches={name: switch for switches in by_host.values() for name, switch in switches.items()},
+        nsx=any(found.nsx for found in read),
     )
 
 

@@ -4,12 +4,15 @@ The order is that of docs/configuration.md. What is not known is said in a comme
 """
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import yaml
 
+from exporter import configvalues as values
 from exporter.config import Secret
+from exporter.configmapping import regex
+from exporter.configvalues import BadValueError
 from exporter.novaconf import Keystone, Use
 
 _COMMENT_LIMIT = 1000
@@ -61,12 +64,16 @@ class CloudPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that is written. ``sources`` are the files that were read, ``switches`` those of no known vCenter."""
+    """All that is written. ``sources`` are the files that were read, ``switches`` those of no known vCenter.
+
+    ``nsx`` says whether Neutron has a plugin of NSX.
+    """
 
     sources: tuple[str, ...]
     vcenters: tuple[VCenterPlan, ...]
     cloud: CloudPlan
     switches: Mapping[str, str | None] = field(default_factory=dict)
+    nsx: bool = False
 
 
 def scalar(text: str) -> str:
@@ -182,8 +189,53 @@ def _cloud(plan: Plan) -> Sequence[str]:
             f"#     cloud: {scalar(cloud.name)}",
             *([] if login is None or login.region is None else [f"#     region: {scalar(login.region)}"]),
             f"#     {driven}",
+            *(f"#     {line}" for line in _mapping(plan)),
         ]
-    return ["clouds:", *_indented([*_login(cloud, login), driven])]
+    return ["clouds:", *_indented([*_login(cloud, login), driven, *_mapping(plan)])]
+
+
+def _mapping(plan: Plan) -> Iterator[str]:
+    """What the files say of switches, clusters and datastores of the cloud's vCenters; nothing where they do not."""
+    own = [vcenter for vcenter in plan.vcenters if vcenter.of("Nova")]
+    switches = [*plan.switches.items(), *(pair for vcenter in own for pair in vcenter.switches.items())]
+    networks = [f"{name}:{switch}" for name, switch in switches if switch and _is_accepted(values.text, name + switch)]
+    clusters = {name: use.datastores for vcenter in own for use in vcenter.of("Nova") for name in use.clusters}
+    backends = {
+        use.where: use.datastores
+        for vcenter in own
+        for use in vcenter.of("Cinder")
+        if use.datastores and _is_accepted(regex, use.datastores)
+    }
+    lines = [
+        *([f"  physical_networks: [{', '.join(map(scalar, networks))}]"] if networks else []),
+        *_named("clusters", clusters),
+        *_named("cinder_backends", backends),
+        *(["  nsx: true"] if plan.nsx else []),
+    ]
+    if lines:
+        yield "mapping:"
+        yield from lines
+
+
+def _named(key: str, found: Mapping[str, str | None]) -> Iterator[str]:
+    """A list of names, each with its ``datastore_regex``."""
+    found = {name: written for name, written in found.items() if _is_accepted(values.text, name)}
+    if found:
+        yield f"  {key}:"
+    for name, written in found.items():
+        if written and _is_accepted(regex, written):
+            yield f"    - {{name: {scalar(name)}, datastore_regex: {scalar(written)}}}"
+        else:
+            yield f"    - {scalar(name)}"
+
+
+def _is_accepted(check: Callable[[object], object], value: str) -> bool:
+    """Whether the configuration takes a value: what it does not is better left out than written."""
+    try:
+        check(value)
+    except BadValueError:
+        return False
+    return True
 
 
 def _login(cloud: CloudPlan, login: Keystone) -> Iterator[str]:

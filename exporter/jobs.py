@@ -1,5 +1,6 @@
 """Periodic chores beside the polling: idempotent, and content to run late. APScheduler keeps their clock."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC
@@ -25,6 +26,9 @@ class Jobs:
         async def guarded() -> None:
             try:
                 await chore()
+            except asyncio.CancelledError:
+                # Only the end of the agent cancels a chore; APScheduler would log that as an error.
+                return
             except Exception:  # noqa: BLE001 - the top of a loop
                 # The one place of this loop: a chore that fails must not end the others.
                 _log.exception("chore %s: unexpected error; it will run again. Please report it", name)

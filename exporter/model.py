@@ -103,6 +103,20 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """A request of ours. ``source`` is the vCenter's or cloud's name, ``operation`` a SOAP method or a path.
+
+    ``service`` is its type in the cloud's catalogue, empty for vCenter; ``outcome`` is ok, or ``SourceError.outcome``.
+    """
+
+    source: str
+    operation: str
+    outcome: str
+    seconds: float
+    service: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Completeness:
     """Running totals of one kind. ``received`` counts ``late`` too; what is neither received nor missing is awaited."""
 

@@ -174,14 +174,22 @@ def _use(conf: Conf, group: str, *, service: str, where: str, prefix: str) -> Us
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """Physical networks and the distributed switch of each, None where not said; ``host`` of the vCenter, if said."""
+    """Physical networks and the distributed switch of each, None where not said; ``host`` of the vCenter, if said.
+
+    ``nsx`` says whether a plugin of NSX is configured.
+    """
 
     switches: Mapping[str, str | None]
     host: str | None = None
+    nsx: bool = False
 
 
 _NETWORK_MAPS = (("ml2_vmware", "network_maps"), ("dvs", "network_maps"))
 """networking-vsphere's and networking-dvs's mapping of physical networks to switches."""
+
+
+_NSX = frozenset({"nsx", "nsx_p", "nsx_v3", "nsxv"})
+"""Groups of vmware-nsx's plugins (vmware_nsx/common/config.py)."""
 
 
 def networks(conf: Conf) -> Networks:
@@ -194,7 +202,7 @@ def networks(conf: Conf) -> Networks:
             physical, _, switch = word.partition(":")
             switches[physical.strip()] = switch.strip() or None
     host = conf.get("ml2_vmware", "vsphere_hostname") or conf.get("ml2_vmware", "host_ip")
-    return Networks(switches, host.lower() if host else None)
+    return Networks(switches, host.lower() if host else None, nsx=not _NSX.isdisjoint(conf.groups))
 
 
 # --- Keystone --------------------------------------------------------------------------------------------------------

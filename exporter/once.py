@@ -12,6 +12,8 @@ from exporter.exposition import Format
 from exporter.model import Family
 from exporter.poller import Poller
 from exporter.survey import Sources
+from exporter.trust import service as trust
+from exporter.trust.edges import endpoints
 
 
 async def run(config: Config, *, out: BinaryIO, err: TextIO) -> int:
@@ -28,6 +30,7 @@ async def run(config: Config, *, out: BinaryIO, err: TextIO) -> int:
         failures = await _cycle(sources)
     for chunk in exposition.page([pages[key] for key in sorted(pages)], Format.TEXT):
         out.write(chunk)
+    trust.Metrics(sources.telemetry.registry).show(await trust.survey(config, endpoints(sources.clouds)))
     out.write(sources.telemetry.text())
     out.flush()
     for name, error in failures.items():
@@ -52,7 +55,6 @@ async def _sample(poller: Poller) -> SourceError | None:
     try:
         await poller.realtime_cycle()
         await poller.historical_cycle()
-        await poller.read_certificates()
     except SourceError as error:
         return error
     return None

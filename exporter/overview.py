@@ -1,9 +1,12 @@
 """What the pollers know -> the status page's values."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from exporter.cloudpoller import CloudPoller
+from exporter.drift.model import Drift
+from exporter.drift.side import MappingSide
+from exporter.driftkinds import DriftKind, Level
 from exporter.identity import Identity
 from exporter.joinmodel import Finding
 from exporter.openstack.cloud import NotOffered
@@ -11,8 +14,9 @@ from exporter.openstack.timeouts import Operation
 from exporter.poller import Poller
 from exporter.publisher import Publisher
 from exporter.slaview import View, consumed, counts, is_over, ticking
-from exporter.status import SourceStatus, State, Status
+from exporter.status import EdgeStatus, SourceStatus, State, Status
 from exporter.telemetry import product_version
+from exporter.trust.model import EdgeTrust
 from sla.timers import Run, Timer
 
 DAY = 86_400.0
@@ -26,31 +30,56 @@ def overview(
     view: View,
     now: float,
     started: float,
-    reload_error: str,
     publisher: Publisher,
+    edges: Sequence[EdgeTrust] = (),
 ) -> Status:
-    """The agent at the instant ``now``."""
+    """The agent at the instant ``now``, but for what is wrong with its configuration."""
+    read = tuple(clouds)
+    drifts = [drift for cloud in read for drift in _drifts(cloud)]
     return Status(
         version=product_version(),
         started=started,
         now=now,
-        sources=(*(source(poller, now) for poller in pollers), *(cloud_source(cloud, now) for cloud in clouds)),
+        sources=(
+            *(source(poller, now, edges) for poller in pollers),
+            *(cloud_source(cloud, now, edges) for cloud in read),
+        ),
         incidents=tuple(incidents(view)),
-        findings=tuple(map(sentence, identity.findings)),
-        found=identity.found,
-        reload_error=reload_error,
+        findings=(*map(sentence, identity.findings), *map(drift_sentence, drifts)),
+        found=identity.found + len(drifts),
         series=publisher.series,
         series_budget=publisher.budget,
         dropped=publisher.dropped,
+        edges=tuple(_edge(one, now) for one in edges),
     )
 
 
-def source(poller: Poller, now: float) -> SourceStatus:
+def _edge(one: EdgeTrust, now: float) -> EdgeStatus:
+    days = (one.soonest - now) / DAY if one.soonest is not None else None
+    of_source = one.edge in {"vcenter", "openstack"}
+    return EdgeStatus(f"{one.edge} {one.peer}", str(one.trust or ""), days, one.error, of_source)
+
+
+def _drifts(cloud: CloudPoller) -> Iterator[Drift]:
+    """What its mapping lacks, without notes, and without what the join tells already."""
+    side = cloud.sides.by_name.get(MappingSide.name)
+    compared = side.compared if isinstance(side, MappingSide) else None
+    for drift in compared.drifts if compared is not None else ():
+        if drift.level is not Level.NOTE and drift.kind is not DriftKind.HYPERVISOR_UNMATCHED:
+            yield drift
+
+
+def drift_sentence(drift: Drift) -> str:
+    """A drift as people read it: what, which, where, and what to do."""
+    where = ", ".join(part for part in (drift.vcenter, drift.cloud) if part)
+    return f"{drift.kind.value.replace('_', ' ')}: {drift.subject} ({where}): {drift.found}; {drift.advice}"
+
+
+def source(poller: Poller, now: float, edges: Iterable[EdgeTrust] = ()) -> SourceStatus:
     """One vCenter at the instant ``now``."""
     reports = poller.reports.values()
     ages = [values[len(values) // 2] for report in reports for values in report.ages.values() if values]
     realtime = poller.reports.get("realtime")
-    expiries = poller.certificates.values()
     about = poller.session.about if poller.abilities else None
     return SourceStatus(
         name=poller.name,
@@ -71,11 +100,11 @@ def source(poller: Poller, now: float) -> SourceStatus:
         counters_missing=tuple(f"{kind.value}: {name}" for kind, names in poller.missing.items() for name in names),
         pace=_pace(poller),
         cycle_seconds=realtime.seconds if realtime else None,
-        certificate_days=(min(expiries) - now) / DAY if expiries else None,
+        certificate_days=_days(edges, "vcenter", poller.name, now=now),
     )
 
 
-def cloud_source(poller: CloudPoller, now: float) -> SourceStatus:
+def cloud_source(poller: CloudPoller, now: float, edges: Iterable[EdgeTrust] = ()) -> SourceStatus:
     """One region of a cloud at the instant ``now``."""
     ahead = (poller.snapshot.skew or 0.0) if poller.snapshot else 0.0
     late = [one for one in poller.operations if now + ahead - one.start > one.limit]
@@ -87,10 +116,18 @@ def cloud_source(poller: CloudPoller, now: float) -> SourceStatus:
         last_error=str(poller.last_error or ""),
         last_success=poller.last_success,
         entities=_cloud_entities(poller),
+        certificate_days=_days(edges, "openstack", poller.name, now=now),
         cycle_seconds=poller.report.seconds if poller.report else None,
         overdue=tuple(_overdue(one, now + ahead) for one in sorted(late, key=lambda one: one.start)),
         troubles=tuple(_cloud_troubles(poller)),
     )
+
+
+def _days(edges: Iterable[EdgeTrust], edge: str, name: str, *, now: float) -> float | None:
+    """Until the first certificate of a source ends; a cloud has several edges, one for each service."""
+    of = (one.soonest for one in edges if one.edge == edge and (one.peer == name or one.peer.startswith(f"{name}/")))
+    ends = [end for end in of if end is not None]
+    return (min(ends) - now) / DAY if ends else None
 
 
 def incidents(view: View) -> Iterator[str]:

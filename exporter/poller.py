@@ -6,7 +6,6 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
 
-from exporter import certificates
 from exporter.account import Account
 from exporter.config import Globs, VCenter
 from exporter.errors import CertificateError, Fault, LoginRefused, SourceError, TimedOut, Unreachable
@@ -19,7 +18,7 @@ from exporter.notice import Notice
 from exporter.openstack.tasks import Health
 from exporter.progress import Listing
 from exporter.pulse import Pulse
-from exporter.store import Store
+from exporter.store import Newest, Store
 from exporter.surroundings import Marks, Surroundings, Tags
 from exporter.taskwatch import TaskWatch
 from exporter.vcenter import counters, limits
@@ -61,7 +60,7 @@ class Poller:
         self._world = world
         self._clock = world.clock
         self._telemetry = world.telemetry
-        self._account = Account(vcenter.name, world.telemetry)
+        self._account = Account(vcenter.name, world.telemetry, requested=world.requested)
         self._transport = Transport(vcenter, clock=world.clock, observe=self._account.request)
         self.session = Session(self._transport, vcenter, clock=world.clock, rng=world.rng)
         self._watch = Watch(self.session, vcenter, clock=world.clock)
@@ -86,7 +85,7 @@ class Poller:
         self._notices = {loop: Notice(_log, f"vCenter {vcenter.name}: {loop}") for loop in self._beats()}
         self.reports: dict[str, Report] = {}
         self.missing: dict[Kind, tuple[str, ...]] = {}
-        self.certificates: dict[str, float] = {}
+        self.asked: dict[Kind, dict[str, int]] = {}
         self.last_success: float | None = None
         self._errors: dict[str, SourceError] = {}
         self.since: float | None = None
@@ -289,6 +288,7 @@ class Poller:
         for kind in kinds:
             selected = counters.select(abilities.counters, self.vcenter.counters.get(kind, Globs()))
             self.missing[kind] = selected.missing
+            self.asked[kind] = {counter.name: counter.id for counter in selected.counters}
             self._telemetry.counters_found.labels(self.name, kind.value).set(len(selected.counters))
             self._telemetry.counters_missing.labels(self.name, kind.value).set(len(selected.missing))
             store.define(kind, {counter.id: self._column(kind, counter) for counter in selected.counters})
@@ -305,16 +305,14 @@ class Poller:
             )
         return questions
 
+    def newest(self, schedule: str, moid: str) -> Newest | None:
+        """The newest samples of an entity, by the ids in ``asked``; ``schedule`` is realtime or historical."""
+        return self._stores[schedule].newest(moid)
+
     def late(self, entity: Entity, block: Block, times: tuple[int, ...]) -> Iterator[LateSeries]:
         """Samples that were asked for again, as series with their times."""
         store = self._stores["realtime"]
         return store.late(entity, series=block.series, values=block.values, times=times)
-
-    async def read_certificates(self) -> None:
-        """Reads when the certificates on the way to this vCenter expire. A failure is told by the sampling loops."""
-        for edge, expiry in (await certificates.expiries(self.vcenter)).items():
-            self.certificates[edge] = expiry
-            self._telemetry.certificate.labels(self.name, edge).set(expiry)
 
     def _column(self, kind: Kind, counter: Counter) -> tuple[Family, Scale]:
         unit = counters.unit_of(counter.unit)

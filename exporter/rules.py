@@ -9,6 +9,7 @@ from pathlib import Path
 
 from exporter import (
     rulesagent,
+    rulescanary,
     rulesintegration,
     rulesnova,
     rulessla,
@@ -51,6 +52,7 @@ def every_group(sources: Sources) -> Mapping[str, tuple[Group, ...]]:
         "integration.rules.yml": rulesintegration.groups(limits),
         "sla.rules.yml": rulessla.groups(limits, sources.policy),
         "agent.rules.yml": rulesagent.groups(limits),
+        "canary.rules.yml": rulescanary.groups(limits),
     }
 
 

@@ -4,11 +4,13 @@ These are about one agent of several, so most of them keep the label of the inst
 """
 
 from exporter.model import HISTORICAL_KINDS, REALTIME_KINDS
-from exporter.rulemodel import JOB, Alert, Group, duration, grew, percent, seen
+from exporter.rulemodel import JOB, REPLICA, Alert, Group, duration, grew, percent, seen
 from exporter.thresholds import Thresholds
 
 _VCENTER = "{{ $labels.vcenter }}"
 _AGENT = "{{ $labels.instance }}"
+_EDGE = "{{ $labels.edge }} {{ $labels.peer }}"
+_ROLE = "{{ $labels.role }}"
 _KIND = "{{ $labels.kind }}"
 _PERCENT = "{{ $value | humanizePercentage }}"
 _TIME = "{{ $value | humanizeDuration }}"
@@ -121,7 +123,7 @@ def _health() -> tuple[Alert, ...]:
         Alert(
             name="NovacenterReloadFailed",
             severity="warning",
-            expr="novacenter_config_last_reload_successful == 0",
+            expr="novacenter_config_last_reload_successful == 0\nor novacenter_web_config_last_reload_successful == 0",
             hold=300,
             summary=f"Agent {_AGENT}: the configuration was refused",
             description=f"The agent at {_AGENT} could not take over its changed configuration and goes on with the "
@@ -171,16 +173,16 @@ def _losses() -> tuple[Alert, ...]:
 
 
 def _certificates(limits: Thresholds) -> tuple[Alert, ...]:
-    left = "novacenter_certificate_not_after_timestamp_seconds - time() < {:.12g}"
-    said = f"The {{{{ $labels.edge }}}} certificate between agent and vCenter {_VCENTER} ends in {_TIME}, less than "
+    ends = f"min without ({REPLICA}) (novacenter_certificate_expiry_timestamp_seconds)"
+    said = f"The {_ROLE} certificate on the edge {_EDGE} ends in {_TIME}, less than "
     return tuple(
         Alert(
             name=name,
             severity=severity,
-            expr=seen(left.format(seconds)),
+            expr=f"{ends} - time() < {seconds:.12g}",
             hold=300,
-            summary=f"vCenter {_VCENTER}: the {{{{ $labels.edge }}}} certificate ends in {_TIME}",
-            description=f"{said}{duration(seconds)}. Then neither the agent nor Nova can reach it.",
+            summary=f"{_EDGE}: the {_ROLE} certificate ends in {_TIME}",
+            description=f"{said}{duration(seconds)}. Then no connection is accepted there any more.",
         )
         for name, severity, seconds in (
             ("NovacenterCertificateExpiring", "warning", limits.certificate_seconds),

@@ -1,5 +1,6 @@
 """Rules on how both sides fit together: APIs and logins, what does not match, and the size of a vCenter. Pure."""
 
+from exporter.driftkinds import LEVELS, Level
 from exporter.joinmodel import FindingKind
 from exporter.rulemodel import Alert, Group, Opens, duration, grew, percent, seen
 from exporter.thresholds import Thresholds
@@ -8,6 +9,9 @@ LIGHT = "CurrentTime|RetrieveServiceContent|QueryPerfProviderSummary|QueryOption
 """Calls of vCenter whose cost does not depend on how much is asked for: what they take, vCenter takes."""
 JUDGED = "keystone|nova"
 """The APIs whose failure is an incident, as in the built-in policy."""
+
+TOLD_OTHERWISE = "api_interruption|certificate_expiry|mapping_drift|release_gate|storage_failure"
+"""Objectives whose state other alerts tell, and sooner."""
 
 _VCENTER = "{{ $labels.vcenter }}"
 _CLOUD = "{{ $labels.cloud }}"
@@ -24,7 +28,9 @@ def groups(limits: Thresholds) -> tuple[Group, ...]:
         Group(name="integration-latency", rules=_latency(limits)),
         Group(name="integration-logins", rules=(*_logins(limits), *_clouds())),
         Group(name="integration-findings", rules=(*_findings(), *_leftovers())),
+        Group(name="integration-mapping", rules=_mapping()),
         Group(name="integration-limits", rules=_limits(limits)),
+        Group(name="integration-objectives", rules=_objectives()),
     )
 
 
@@ -216,6 +222,36 @@ def _leftovers() -> tuple[Alert, ...]:
     )
 
 
+def _mapping() -> tuple[Alert, ...]:
+    """What cannot work until somebody mends it, and what works until something else fails; notes alert nobody."""
+    kind, told = "{{ $labels.kind }}", "novacenter drift and the status page of the agent name them."
+
+    def drifted(level: Level) -> str:
+        kinds = "|".join(sorted(one.value for one, its in LEVELS.items() if its is level))
+        return seen(f'integration_mapping_findings{{kind=~"{kinds}"}} > 0')
+
+    return (
+        Alert(
+            name="IntegrationMappingBroken",
+            severity="critical",
+            expr=drifted(Level.ERROR),
+            hold=120,
+            summary=f"{_CLOUD}: {_COUNT} mapping(s) broken" + f", {kind}",
+            description=f"What OpenStack of cloud {_CLOUD} is configured to find in vSphere is not so there in "
+            f"{_COUNT} place(s) ({kind}): servers cannot be built, or are on the wrong network. {told}",
+        ),
+        Alert(
+            name="IntegrationMappingWeak",
+            severity="warning",
+            expr=drifted(Level.WARNING),
+            hold=900,
+            summary=f"{_CLOUD}: {_COUNT} mapping(s) weak" + f", {kind}",
+            description=f"{_COUNT} mapping(s) of cloud {_CLOUD} to vSphere work, but not for all hosts or servers "
+            f"({kind}). {told}",
+        ),
+    )
+
+
 def _limits(limits: Thresholds) -> tuple[Alert, ...]:
     most = limits.vcenter_hosts * limits.vcenter_hosts_ratio
     return (
@@ -237,5 +273,22 @@ def _limits(limits: Thresholds) -> tuple[Alert, ...]:
             description=f"The clocks of vCenter {_VCENTER} and of the agent differ by "
             "{{ $value | humanizeDuration }} " + f"for 10 minutes, more than {duration(limits.clock_skew_seconds)}: "
             "samples look late, and tickets of logins may be refused.",
+        ),
+    )
+
+
+def _objectives() -> tuple[Alert, ...]:
+    """Objectives that no other alert is about."""
+    missed = f'integration_objective_state{{state="missed", objective!~"{TOLD_OTHERWISE}"}} == 1'
+    where = "{{ with $labels.scope }}{{ . }}: {{ end }}"
+    return (
+        Alert(
+            name="IntegrationObjectiveMissed",
+            severity="info",
+            expr=seen(missed),
+            hold=6 * 3600,
+            summary=where + "the objective {{ $labels.objective }} is missed",
+            description=where + "the objective {{ $labels.objective }} of the integration has been missed for 6 hours. "
+            "novacenter assess says by how much, and what to do.",
         ),
     )

@@ -145,6 +145,30 @@ def _evaluator(limits: Thresholds) -> tuple[Alert, ...]:
     )
 
 
+def _overrun() -> Alert:
+    return Alert(
+        name="SlaMaintenanceOverrun",
+        severity="warning",
+        expr=seen("sla_maintenance_overrun_seconds > 0"),
+        hold=60,
+        summary=f"SLA {{{{ $labels.class }}}}: maintenance of {_RESOURCE} takes longer than announced",
+        description=f"The window {{{{ $labels.window }}}} ended {{{{ $value | humanizeDuration }}}} ago, and the "
+        f"incident of class {{{{ $labels.class }}}} on {_RESOURCE} that began in it is open: its timers run.",
+    )
+
+
+def _store_errors() -> Alert:
+    return Alert(
+        name="SlaStoreErrors",
+        severity="critical",
+        expr=seen("increase(sla_store_errors_total[10m]) > 0"),
+        hold=120,
+        summary="The SLA store fails, {{ $labels.op }}",
+        description='{{ $value | printf "%.0f" }} call(s) of the SLA store ({{ $labels.op }}) failed within 10 '
+        "minutes. What they held is kept in memory and tried again; it is lost if the agent ends now.",
+    )
+
+
 def _health(limits: Thresholds) -> tuple[Alert, ...]:
     unknown = f"rate(sla_unknown_seconds_total[15m]) > {limits.unknown_ratio:.12g}"
     return (
@@ -158,6 +182,7 @@ def _health(limits: Thresholds) -> tuple[Alert, ...]:
             f"(class {{{{ $labels.class }}}}) was up, more than {percent(limits.unknown_ratio)}: an incident there "
             "would be neither opened nor resolved.",
         ),
+        _overrun(),
         Alert(
             name="SlaFlapping",
             severity="warning",
@@ -175,13 +200,5 @@ def _health(limits: Thresholds) -> tuple[Alert, ...]:
             description="The wall clock of the host of an agent jumped {{ $labels.direction }} {{ $value | printf "
             '"%.0f" }} time(s) within 15 minutes. Timers are not moved by that; times in logs are.',
         ),
-        Alert(
-            name="SlaStoreErrors",
-            severity="critical",
-            expr=seen("increase(sla_store_errors_total[10m]) > 0"),
-            hold=120,
-            summary="The SLA store fails, {{ $labels.op }}",
-            description='{{ $value | printf "%.0f" }} call(s) of the SLA store ({{ $labels.op }}) failed within 10 '
-            "minutes. What they held is kept in memory and tried again; it is lost if the agent ends now.",
-        ),
+        _store_errors(),
     )

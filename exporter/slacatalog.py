@@ -57,6 +57,10 @@ FLAPS = _counter("flaps", "Recoveries that failed.")
 BLIPS = _counter("blips", "Failures that were over before they became an incident.")
 FLAPPING = _gauge("flapping", "Incidents that flap now.")
 MAINTENANCE = _gauge("maintenance_active", "1 for a maintenance window that is open now.")
+OVERRUN = _gauge(
+    "maintenance_overrun_seconds",
+    "For how long an incident that began in announced maintenance is open after its end; absent where none is.",
+)
 LAST_RUN = _gauge("evaluator_last_run_timestamp_seconds", "When the evaluator last looked.", _EVALUATOR)
 LEADER = _gauge("evaluator_leader", "Whether this agent judges (1) or follows another one (0).", _EVALUATOR)
 EPOCH = _gauge("evaluator_epoch", "How often the right to judge has changed hands.", _EVALUATOR)

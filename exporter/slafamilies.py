@@ -14,6 +14,8 @@ from exporter.slausage import Usage
 from exporter.slaview import OPERATIONS, View, consumed, counts, is_over, ticking
 from sla.engine import Judged
 from sla.incident import State
+from sla.model import Window
+from sla.overrun import overrun
 from sla.policy import IncidentClass
 from sla.timers import Timer
 
@@ -42,6 +44,8 @@ def _incidents(view: View) -> Rows:
         yield catalog.INCIDENT, Row(_identity(view, judged), 1.0)
         for timer in () if is_over(judged) else ticking(judged):
             yield from _timer(judged, timer)
+        if (window := overrun(judged.incident, view.windows, view.now)) is not None:
+            yield catalog.OVERRUN, Row(_outlasted(judged, window), view.now - window.end)
     yield from _numbers(view)
     active = [window for window in view.windows if window.start <= view.now < window.end]
     for window in active[:MOST]:
@@ -88,6 +92,12 @@ def _timer(judged: Judged, timer: Timer) -> Rows:
     yield catalog.TARGET, Row(labels, timer.limit)
     if deadline is not None:
         yield catalog.DEADLINE, Row(labels, deadline)
+
+
+def _outlasted(judged: Judged, window: Window) -> Pairs:
+    incident = judged.incident
+    whose = (("incident", incident.id), ("class", incident.class_), ("resource", incident.resource))
+    return (*whose, ("window", window.id))
 
 
 def _counters(view: View, tally: Tally) -> Rows:

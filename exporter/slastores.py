@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from exporter.configvalues import DatabaseUrl
@@ -10,6 +11,9 @@ from exporter.errors import ConfigError
 from sla.store.base import Store
 from sla.store.errors import StoreError
 from sla.store.sqlite import FILE, SqliteStore
+
+if TYPE_CHECKING:
+    from sla.store.postgressession import Access
 
 
 def opened(state: str, *, monotonic: Callable[[], float], exclusive: bool = True) -> Store:
@@ -31,9 +35,16 @@ def opened(state: str, *, monotonic: Callable[[], float], exclusive: bool = True
 
 
 def _postgres(url: str, monotonic: Callable[[], float]) -> Store:
+    found = access(url)
+    from sla.store.postgres import PostgresStore  # noqa: PLC0415 - psycopg is optional
+
+    return PostgresStore(found, monotonic=monotonic)
+
+
+def access(url: str, *, schema: str = "novacenter") -> "Access":
+    """How to reach the database of a ``postgresql://`` URL, and our tables in it. Raises ConfigError and StoreError."""
     try:
-        from sla.store.postgres import PostgresStore  # noqa: PLC0415 - psycopg is optional
-        from sla.store.postgressession import Access  # noqa: PLC0415
+        from sla.store.postgressession import Access  # noqa: PLC0415 - psycopg is optional
     except ImportError as error:
         raise ConfigError(
             "state: a PostgreSQL URL needs a library that is not installed; pip install 'novacenter[postgres]'"
@@ -43,9 +54,9 @@ def _postgres(url: str, monotonic: Callable[[], float]) -> Store:
     user, colon, password = login.partition(":")
     dsn = urlunsplit(parts._replace(netloc=f"{user}{at}{place}"))
     secret = unquote(password)
-    access = Access(dsn, password=(lambda: secret) if colon else None)
-    access.parameters()
-    return PostgresStore(access, monotonic=monotonic)
+    found = Access(dsn, password=(lambda: secret) if colon else None, schema=schema)
+    found.parameters()
+    return found
 
 
 def holder(pid: int, token: str) -> str:

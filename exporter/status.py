@@ -75,6 +75,20 @@ class SourceStatus:
     troubles: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class EdgeStatus:
+    """One edge: ``trust`` is plain, unverified, tls or mutual, empty where it is unknown, and ``error`` says why.
+
+    ``certificate_days`` are left of its first certificate to end; ``of_source`` where a source tells of it, too.
+    """
+
+    name: str
+    trust: str
+    certificate_days: float | None = None
+    error: str = ""
+    of_source: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The agent at the instant ``now``. ``reload_error`` is why the newest configuration is not in force, or empty.
@@ -94,6 +108,7 @@ class Status:
     series: int = 0
     series_budget: int = 0
     dropped: tuple[str, ...] = ()
+    edges: tuple[EdgeStatus, ...] = ()
 
 
 def problems(status: Status) -> tuple[str, ...]:
@@ -106,6 +121,9 @@ def problems(status: Status) -> tuple[str, ...]:
         found.append(f"{count} open: {status.incidents[0]}")
     for source in status.sources:
         found += _troubles(source)
+    for edge in status.edges:
+        if not edge.of_source and edge.certificate_days is not None and edge.certificate_days < CERTIFICATE_WARNING:
+            found.append(f"{edge.name}: a certificate {_expiry(edge.certificate_days)}")
     if status.found:
         found.append(f"{_count(status.found, 'object does', 'objects do')} not fit together between cloud and vCenter")
     if status.reload_error:
@@ -136,6 +154,10 @@ def to_json(status: Status) -> str:
             "found": status.found,
             "findings": status.findings,
             "sources": [_object(source) for source in status.sources],
+            "edges": [
+                {"name": one.name, "trust": one.trust or None, "days": one.certificate_days, "error": one.error}
+                for one in status.edges
+            ],
         },
         indent=2,
     )
@@ -158,6 +180,7 @@ def to_html(status: Status) -> str:
         _sentences("SLA incidents", status.incidents, count=len(status.incidents), command="novacenter sla status"),
         *(_section(source, status.now) for source in status.sources),
         _sentences("cloud and vCenter", status.findings, count=status.found, command="novacenter check"),
+        _trust(status.edges),
         _agent(status),
         '<p><a href="/metrics">metrics</a> <a href="/status.json">status.json</a> <a href="/late">late samples</a> ',
         '<a href="/-/ready">ready</a> <a href="/-/healthy">healthy</a></p>\n</body>\n</html>\n',
@@ -218,6 +241,15 @@ def _sentences(title: str, sentences: tuple[str, ...], *, count: int, command: s
     more = count - len(sentences[:MOST])
     rest = [f"and {more:,} more: {command} lists them"] if more > 0 else []
     return f"<h2>{title}</h2>\n{_list([*sentences[:MOST], *rest])}"
+
+
+def _trust(edges: Iterable[EdgeStatus]) -> str:
+    """How each edge is trusted; nothing before they were looked at."""
+    rows = []
+    for edge in edges:
+        ends = _expiry(edge.certificate_days) if edge.certificate_days is not None else ""
+        rows.append((edge.name, ", ".join(filter(None, (edge.trust or "unknown", ends, _short(edge.error))))))
+    return f"<h2>trust</h2>\n{_table(rows)}" if rows else ""
 
 
 def _agent(status: Status) -> str:

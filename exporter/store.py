@@ -106,6 +106,17 @@ class _Layout(NamedTuple):
     scales: tuple[Scale, ...]
 
 
+class Newest(NamedTuple):
+    """The newest samples of an entity: of ``series[i]`` the text in base units is ``parts[i][slots[i]]``, or empty.
+
+    Entities that are alike share ``series`` and ``parts``. A series that comes twice counts where it comes first.
+    """
+
+    series: Samples
+    parts: tuple[list[bytes], ...]
+    slots: "array[int]"
+
+
 @dataclass(slots=True)
 class _Entry:
     entity: Entity
@@ -184,6 +195,11 @@ class Store:
         column = entry.layout.columns[index]
         text = column.parts[entry.slots[index]]
         return float(text) if text and column is not self._unasked else None
+
+    def newest(self, moid: str) -> Newest | None:
+        """Where the newest samples of an entity stand; None where it has none."""
+        entry = self._entries.get(moid)
+        return None if entry is None else Newest(entry.layout.series, entry.layout.parts, entry.slots)
 
     def late(
         self, entity: Entity, *, series: Samples, values: list[bytes], times: tuple[int, ...]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from exporter.clock import Clock
 from exporter.late import LateSeries
-from exporter.model import Family
+from exporter.model import Family, Request
 from exporter.telemetry import Telemetry
 from exporter.vcenter.sampler import Report
 
@@ -22,7 +22,7 @@ Marks = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a poller is given by the application."""
+    """What a poller is given by the application. ``requested`` is told of each request."""
 
     clock: Clock
     rng: random.Random
@@ -31,3 +31,4 @@ class Surroundings:
     labels: tuple[str, ...] = ()
     late: Callable[[str, Iterator[LateSeries]], None] = lambda *_: None
     cycled: Callable[[str, Report], None] = lambda *_: None
+    requested: Callable[[Request], None] = lambda _: None

@@ -16,21 +16,29 @@ from exporter.joinmodel import FindingKind
 from exporter.poller import SIDES, Poller
 from exporter.surroundings import Publish, Surroundings
 from exporter.telemetry import Telemetry
+from exporter.wayrule import WayRule
+from exporter.ways.service import Ways
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The pollers of a configuration, none of which runs; ``telemetry`` is theirs, ``identity`` joins them."""
+    """The pollers of a configuration, none of which runs; ``telemetry`` is theirs, ``identity`` joins them.
+
+    ``ways`` knows who governs each VM, by ``rules`` and the built-in ones.
+    """
 
     vcenters: tuple[Poller, ...]
     clouds: tuple[CloudPoller, ...]
     identity: Identity
     telemetry: Telemetry
+    ways: Ways
+    rules: tuple[WayRule, ...] = ()
 
     async def survey(self) -> dict[str, SourceError]:
         """Lists every vCenter, then asks every cloud, and joins them. What failed, by vCenter."""
         errors = await asyncio.gather(*map(_list, self.vcenters))
         await asyncio.gather(*map(_ask, self.clouds))
+        await self.ways.cycle(self.rules)
         return {poller.name: error for poller, error in zip(self.vcenters, errors, strict=True) if error is not None}
 
 
@@ -59,7 +67,8 @@ async def opened(config: Config, publish: Publish, *, clock: Clock) -> AsyncIter
     made = await clouds.prepare(config.clouds)
     pollers = tuple(clouds.make(name, cloud, session) for name, (cloud, session) in made.items())
     try:
-        yield Sources(tuple(vcenters.values()), pollers, clouds.identity, telemetry)
+        ways = Ways(clock=clock, publish=publish, vcenters=lambda: vcenters, identity=clouds.identity)
+        yield Sources(tuple(vcenters.values()), pollers, clouds.identity, telemetry, ways, config.ways)
     finally:
         sessions = (poller.session.close() for poller in pollers)
         await asyncio.gather(*(poller.close() for poller in vcenters.values()), *sessions)
@@ -81,3 +90,4 @@ async def _ask(cloud: CloudPoller) -> None:
     await cloud.services_cycle()
     await cloud.probes_cycle()
     await cloud.operations_cycle()
+    await cloud.sides.look_at_all()

@@ -62,12 +62,6 @@ class Telemetry:
         self.clock_skew = self._gauge(
             "vsphere_clock_skew_seconds", "The vCenter's clock less the agent's, request time halved.", "vcenter"
         )
-        self.certificate = self._gauge(
-            "novacenter_certificate_not_after_timestamp_seconds",
-            "When a certificate on the way to the vCenter expires; edge is server or client.",
-            "vcenter",
-            "edge",
-        )
         self.loop_lag = Histogram(
             "novacenter_event_loop_lag_seconds",
             "How much later than asked for the event loop ran a timer.",
@@ -158,6 +152,13 @@ class Telemetry:
         self.cloud_skipped = self._counter(
             "novacenter_cloud_cycles_skipped_total", "Cycles not begun, the one before being late.", "cloud", "schedule"
         )
+        self.cloud_sides = self._counter(
+            "novacenter_cloud_sides_total",
+            "Slow looks at a cloud (side) by outcome: ok, or the error that took its part off the page.",
+            "cloud",
+            "side",
+            "outcome",
+        )
         self.state_errors = self._counter(
             "novacenter_state_errors_total", "Writes to the state database that failed; what they held is kept."
         )
@@ -179,7 +180,8 @@ class Telemetry:
         self.durations.forget(cloud=cloud)
         for metrics in (self.cloud_cycles, self.cloud_probes):
             metrics.forget(cloud)
-        self.cloud_skipped.remove_by_labels({"cloud": cloud})
+        for counter in (self.cloud_skipped, self.cloud_sides):
+            counter.remove_by_labels({"cloud": cloud})
 
     def samples(self, vcenter: str, totals: Mapping[Kind, Completeness]) -> None:
         """Brings the sample counters to the running totals of a schedule."""

@@ -69,3 +69,10 @@ class Thresholds:
     sample_age_seconds: float = 2 * _MINUTE
     historical_sample_age_seconds: float = 30 * _MINUTE
     cycles_skipped: float = 3
+
+    canary_coverage_ratio: float = 0.95
+    canary_share_ratio: float = 0.10
+    canary_share_drift_ratio: float = 0.02
+    canary_stale_seconds: float = 3 * _HOUR
+    canary_deadline_seconds: float = 1 * _DAY
+    canary_told_seconds: float = 1 * _DAY

@@ -4,6 +4,7 @@ No request chooses what is polled: query parameters are ignored.
 """
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from exporter.exposition import Format
 from exporter.negotiate import negotiate
 from exporter.publisher import Publisher, pieces
 from exporter.status import Status, content_security_policy, problems, to_html, to_json
+from exporter.trust.gate import Gate
 
 SCRAPE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 IDLE_LIMIT = 150.0
@@ -33,7 +35,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server and its address (``http://127.0.0.1:9272``)."""
+    """A running server and its address (``http://127.0.0.1:9272``, ``https`` where there is TLS)."""
 
     url: str
     runner: web.AppRunner
@@ -73,12 +75,14 @@ class _Pages:
         ready: Callable[[], bool],
         late: Callable[[], Iterable[bytes]],
         limits: Limits,
+        gate: Gate | None,
     ) -> None:
         self._publisher = publisher
         self._status = status
         self._ready = ready
         self._late = late
         self._limits = limits
+        self._gate = gate
         self._metrics = _Metrics(publisher.registry)
         self._writing = 0
 
@@ -94,7 +98,8 @@ class _Pages:
     async def ready(self, _: web.Request) -> web.Response:
         if self._ready():
             return web.Response(text="ready\n")
-        reasons = "".join(f"{problem}\n" for problem in problems(self._status()))
+        told = self._gate is None or not self._gate.config.users  # reasons name sources, which is not for everybody
+        reasons = "".join(f"{problem}\n" for problem in problems(self._status())) if told else ""
         return web.Response(status=503, text=f"not ready: no source has completed a cycle\n{reasons}")
 
     async def html(self, _: web.Request) -> web.Response:
@@ -156,13 +161,14 @@ def application(
     late: Callable[[], Iterable[bytes]],
     limits: Limits | None = None,
     webhooks: Mapping[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] | None = None,
+    gate: Gate | None = None,
 ) -> web.Application:
     """All that is served. ``late`` gives a whole OpenMetrics page, end mark included; ``webhooks`` take POSTs, by path.
 
-    The metrics of scrapes go on the publisher's registry: make one application for each.
+    ``gate`` says who may come in. The metrics of scrapes go on the publisher's registry: make one application for each.
     """
-    pages = _Pages(publisher, status=status, ready=ready, late=late, limits=limits or Limits())
-    app = web.Application()
+    pages = _Pages(publisher, status=status, ready=ready, late=late, limits=limits or Limits(), gate=gate)
+    app = web.Application(middlewares=[gate.middleware] if gate else [])
     app.add_routes(
         [
             web.get("/", pages.html),
@@ -175,10 +181,12 @@ def application(
     )
     app.add_routes([web.post(path, handler) for path, handler in (webhooks or {}).items()])
     app.on_response_prepare.append(_common_headers)
+    if gate is not None:
+        app.on_response_prepare.append(gate.headers)
     return app
 
 
-async def serve(app: web.Application, listen: str, *, grace: float = 5.0) -> Server:
+async def serve(app: web.Application, listen: str, *, grace: float = 5.0, tls: ssl.SSLContext | None = None) -> Server:
     """Serves on ``host:port`` (port 0: any) until stopped, which takes at most ``grace`` seconds.
 
     Raises ConfigError where the address cannot be listened on.
@@ -188,7 +196,7 @@ async def serve(app: web.Application, listen: str, *, grace: float = 5.0) -> Ser
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=grace / 2, keepalive_timeout=IDLE_LIMIT)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host.strip("[]"), int(port)).start()
+        await web.TCPSite(runner, host.strip("[]"), int(port), ssl_context=tls).start()
     except OSError as error:
         await runner.cleanup()
         raise ConfigError(
@@ -196,7 +204,7 @@ async def serve(app: web.Application, listen: str, *, grace: float = 5.0) -> Ser
             "or set listen: to another one"
         ) from error
     bound = runner.addresses[0][1]
-    return Server(f"http://{host}:{bound}", runner)
+    return Server(f"{'https' if tls else 'http'}://{host}:{bound}", runner)
 
 
 async def _send(request: web.Request, response: web.StreamResponse, chunks: Iterable[bytes]) -> None:

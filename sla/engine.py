@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from sla import facts, machine
@@ -34,10 +35,12 @@ from sla.model import (
 )
 from sla.policy import Policy, policy_of
 from sla.record import Record
+from sla.standing import Standing
 from sla.timers import Pause, Terms, Timer, timers
 
 Facts: TypeAlias = tuple[facts.Fact, ...]
 _KEPT = 86400.0
+_PLACE = attrgetter("incident.start", "incident.class_", "incident.resource")
 
 
 class UnknownClassError(ValueError):
@@ -55,7 +58,7 @@ class Judged:
 class _Track:
     """What the engine remembers of one resource of a class, beside facts: what was last heard, what comes next."""
 
-    __slots__ = ("due", "healths", "idle", "incident", "key", "last", "seen", "terms")
+    __slots__ = ("due", "healths", "idle", "incident", "key", "last", "seen", "standing", "terms")
 
     def __init__(self, key: tuple[str, str]) -> None:
         self.key = key
@@ -66,6 +69,7 @@ class _Track:
         self.seen = -math.inf
         self.due = math.inf
         self.idle = machine.idle(None, None)
+        self.standing = Standing()
 
 
 class Engine:
@@ -101,13 +105,13 @@ class Engine:
 
     def judged(self, now: float) -> tuple[Judged, ...]:
         """Every incident known with its timers at ``now``, by start. Those of the past are there if they are kept."""
-        found = [(track.incident, track.terms) for track in self._tracks.values()]
-        result = [
-            Judged(incident, timers(incident, terms, now))
-            for incident, terms in (*self._finished, *found)
-            if incident is not None and terms is not None
+        result = [Judged(incident, timers(incident, terms, now)) for incident, terms in self._finished]
+        result += [
+            Judged(track.incident, track.standing.timers(track.incident, track.terms, now))
+            for track in self._tracks.values()
+            if track.incident is not None and track.terms is not None
         ]
-        return tuple(sorted(result, key=lambda one: (one.incident.start, one.incident.class_, one.incident.resource)))
+        return tuple(sorted(result, key=_PLACE))
 
     def next_deadline(self) -> float | None:
         """When a ``Tick`` will next change something, if nothing else happens before; None: never."""
@@ -196,7 +200,7 @@ class Engine:
         windows = [
             (heard, window)
             for heard, window in self._windows.values()
-            if class_.pausable and window.end > start and _covers(window.scope, scope)
+            if class_.pausable and window.end > start and window.scope.covers(scope)
         ]
         return Terms(
             class_=class_,
@@ -221,7 +225,7 @@ class Engine:
         return [
             track
             for track in self._tracks.values()
-            if track.incident is not None and _covers(scope, _scope(track.incident))
+            if track.incident is not None and scope.covers(_scope(track.incident))
         ]
 
     def _each(self, tracks: Iterable[_Track], step: Callable[[Incident, Terms], machine.Step]) -> Facts:
@@ -373,16 +377,6 @@ def _in_time(window: Window, heard: float) -> bool:
 
 def _scope(incident: Incident) -> Selector:
     return Selector(incident.id, incident.class_, incident.resource, incident.labels)
-
-
-def _covers(scope: Selector, one: Selector) -> bool:
-    """Whether ``scope`` selects the one incident that is described as narrowly as can be."""
-    return (
-        scope.incident in {"", one.incident}
-        and scope.class_ in {"", one.class_}
-        and scope.resource in {"", one.resource}
-        and set(scope.labels) <= set(one.labels)
-    )
 
 
 _HANDLERS: dict[type[Any], Callable[[Engine, Any], Facts]] = {

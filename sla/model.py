@@ -44,6 +44,15 @@ class Selector:
     resource: str = ""
     labels: Labels = ()
 
+    def covers(self, one: "Selector") -> bool:
+        """Whether it selects the one incident that is described as narrowly as can be."""
+        return (
+            self.incident in {"", one.incident}
+            and self.class_ in {"", one.class_}
+            and self.resource in {"", one.resource}
+            and set(self.labels) <= set(one.labels)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Window:

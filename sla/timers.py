@@ -133,13 +133,14 @@ def _open(runs: Intervals, calendar: Calendar | None, span: Interval) -> Interva
 def timers(incident: Incident, terms: Terms, now: float) -> tuple[Timer, ...]:
     """All timers of all its cycles as they stand at ``now``."""
     return tuple(
-        _timer(incident, terms, number, target=target, now=now)
+        timer_of(incident, terms, number, target=target, now=now)
         for number in range(1, len(incident.cycles) + 2)
         for target in terms.class_.targets
     )
 
 
-def _timer(incident: Incident, terms: Terms, number: int, *, target: Target, now: float) -> Timer:
+def timer_of(incident: Incident, terms: Terms, number: int, *, target: Target, now: float) -> Timer:
+    """The timer of one target in the cycle of that number, which counts from 1, as it stands at ``now``."""
     cycle = incident.cycles[number - 1] if number <= len(incident.cycles) else incident.cycle
     stop = stop_of(incident, cycle, target)
     span = (cycle.start, max(cycle.start, min(stop, now)))
@@ -169,16 +170,16 @@ def _timer(incident: Incident, terms: Terms, number: int, *, target: Target, now
 
 def _sums(incident: Incident, terms: Terms, cycle: Cycle, *, span: Interval) -> tuple[float, float, float, float]:
     """Seconds of ``span`` that are charged, that are certain, that are charged but for approved windows; its gaps."""
-    holes, doubts = tuple(uncharged(incident, terms, cycle)), tuple(_doubts(incident, cycle))
-    granted = tuple(_granted(incident, terms))
-    if not (holes or doubts or granted or terms.calendar):  # what most incidents are, and quick
+    holes, doubtful = tuple(uncharged(incident, terms, cycle)), tuple(doubts(incident, cycle))
+    allowed = tuple(granted(incident, terms))
+    if not (holes or doubtful or allowed or terms.calendar):  # what most incidents are, and quick
         whole = span[1] - span[0]
         return whole, whole, whole, 0.0
     runs = _open(subtract((span,), holes), terms.calendar, span)
     return (
         length(runs),
-        length(subtract(runs, doubts)),
-        length(subtract(runs, granted)),
+        length(subtract(runs, doubtful)),
+        length(subtract(runs, allowed)),
         length(intersect((span,), cycle.gaps)),
     )
 
@@ -195,7 +196,8 @@ def _run(incident: Incident, terms: Terms, span: Interval, *, stop: float) -> Ru
     return Run.PAUSED if unknown or any(start <= now < end for start, end in shut) else Run.RUNNING
 
 
-def _doubts(incident: Incident, cycle: Cycle) -> Iterator[Interval]:
+def doubts(incident: Incident, cycle: Cycle) -> Iterator[Interval]:
+    """Stretches of that cycle of which nobody knows whether it was still down."""
     yield from cycle.doubts
     if cycle is incident.cycle and incident.doubt is not None:
         yield incident.doubt
@@ -203,7 +205,8 @@ def _doubts(incident: Incident, cycle: Cycle) -> Iterator[Interval]:
         yield incident.known_until, math.inf
 
 
-def _granted(incident: Incident, terms: Terms) -> Iterator[Interval]:
+def granted(incident: Incident, terms: Terms) -> Iterator[Interval]:
+    """The windows that were announced too late and approved afterwards."""
     for _, window in terms.requests:
         if window.id in incident.approved:
             yield window.start, window.end

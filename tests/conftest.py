@@ -1,5 +1,6 @@
 """Fixtures for every test: the simulated vCenters, and whole-output comparison with committed files."""
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,19 @@ GOLDEN = Path(__file__).parent / "golden"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--update-golden`` rewrites the committed outputs instead of comparing with them."""
     parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden from the actual output")
+    words = "divide the durations of rules and configurations by this; 1 takes half an hour"
+    parser.addoption("--faults-factor", type=float, default=20.0, help=words)
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """What a command sets up for its log lines ends with the test: the next may look at them itself."""
+    named = [logging.getLogger(), *map(logging.getLogger, ("aiohttp.access", "apscheduler", "aio_pika", "aiormq"))]
+    before = [(logger, logger.handlers.copy(), logger.level) for logger in named]
+    yield
+    for logger, handlers, level in before:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

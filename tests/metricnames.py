@@ -5,12 +5,18 @@ from collections.abc import Iterator
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
-from exporter import catalog, cloudcatalog, joincatalog, publisher, slacatalog, web
+from exporter import catalog, cloudcatalog, driftcatalog, joincatalog, publisher, slacatalog, web
 from exporter.alertmanager.metrics import Metrics as AlertmanagerMetrics
+from exporter.assess import catalog as assesscatalog
+from exporter.canary import catalog as canarycatalog
+from exporter.coverage import catalog as coveragecatalog
+from exporter.days.metrics import Metrics as DaysMetrics
 from exporter.model import HISTORICAL_KINDS, REALTIME_KINDS, Counter
 from exporter.notifications import NotificationCounters
 from exporter.telemetry import Telemetry
+from exporter.trust import gate, service
 from exporter.vcenter.counters import family
+from exporter.ways import catalog as wayscatalog
 from simulator import counters as vcenter
 
 OTHERS = frozenset(
@@ -27,16 +33,26 @@ OTHERS = frozenset(
 
 def fixed() -> dict[str, str]:
     """Families that are listed in the code, with their kinds; not the performance counters."""
-    rooms = (catalog, cloudcatalog, joincatalog, slacatalog)
+    rooms = (
+        *(assesscatalog, canarycatalog, catalog, cloudcatalog, coveragecatalog),
+        *(driftcatalog, joincatalog, slacatalog, wayscatalog),
+    )
     found = {one.name: one.kind for room in rooms for one in room.every_family()}
     return {**found, **dict(_instruments())}
 
 
+def registry() -> CollectorRegistry:
+    """With all that an agent counts of itself."""
+    made: CollectorRegistry = Telemetry().registry
+    for add in (NotificationCounters, AlertmanagerMetrics, DaysMetrics, publisher._Metrics, web._Metrics):
+        add(made)
+    for add_of_trust in (gate.Metrics, service.Metrics):
+        add_of_trust(made)
+    return made
+
+
 def _instruments() -> Iterator[tuple[str, str]]:
-    registry: CollectorRegistry = Telemetry().registry
-    for add in (NotificationCounters, AlertmanagerMetrics, publisher._Metrics, web._Metrics):
-        add(registry)
-    for collector in registry._collector_to_names:
+    for collector in registry()._collector_to_names:
         if isinstance(collector, MetricWrapperBase):
             for metric in collector.describe():
                 yield metric.name + ("_total" if metric.type == "counter" else ""), metric.type

@@ -15,6 +15,7 @@ from exporter.app import App
 from exporter.clock import Clock
 from exporter.config import Cloud, Config, Secret, Timeouts, Tls, VCenter
 from exporter.configfile import DEFAULT_COUNTERS, DEFAULT_INSTANCES
+from exporter.days import stores as days
 from exporter.errors import ConfigError
 from exporter.findings import State
 from simulator import vcenter as simulated
@@ -23,6 +24,7 @@ from simulator.openstack import cloud as simulated_cloud
 from simulator.openstack import oddities
 from simulator.openstack.population import populate
 from simulator.openstack.server import serve_cloud
+from sla.days import merged
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,39 @@ async def test_a_cloud_that_is_taken_away_leaves_nothing(tmp_path: Path) -> None
             agent.config = config
             await agent.app.reload()
             await agent.shows('server="')
+
+
+MEASURED = {
+    *(("vc1", name) for name in ("vcenter_api_seconds", "unit_up", "unit_cpu_usage_ratio", "disk_iops")),
+    *(("east", name) for name in ("openstack_api_seconds", "unit_up", "builds_last_hour")),
+}
+
+
+async def measured(agent: Agent) -> None:
+    """Waits until this agent has measured both sides."""
+    async with asyncio.timeout(30):
+        for _ in range(10_000):
+            if {(day.key.source, day.key.measure) for day in agent.app.days.book.days()} >= MEASURED:
+                return
+            await asyncio.sleep(0.1)
+
+
+async def test_what_was_measured_is_kept(tmp_path: Path) -> None:
+    """When the agent has ended, its record holds what both sides did, and the next agent goes on from there."""
+    counts = []
+    async with sides(tmp_path) as both:
+        vcenters = (replace(both.config.vcenters[0], realtime_interval=1.0),)
+        config = replace(both.config, vcenters=vcenters, clouds=(replace(both.config.clouds[0], interval=1.0),))
+        for _ in range(2):
+            async with running(config) as agent:
+                await measured(agent)
+            rows = days.opened(config.state).rows("2000-01-01", "2999-12-31")
+            counts.append({key: sketch.count for key, sketch in merged(rows, "source", "measure").items()})
+
+    first, second = counts
+    assert first.keys() >= MEASURED
+    assert all(second[key] > first[key] for key in MEASURED)
+    assert all(second[key] >= count for key, count in first.items())
 
 
 async def test_a_cloud_that_cannot_be_made_stops_the_reload(tmp_path: Path) -> None:

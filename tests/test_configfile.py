@@ -21,8 +21,10 @@ from exporter.configfile import (
     VCENTER_KEYS,
     load,
 )
+from exporter.configmapping import MAPPING_KEYS
 from exporter.configparts import TIMEOUT_KEYS, TLS_KEYS
 from exporter.configvalues import OPERATIONS, DatabaseUrl
+from exporter.driftkinds import DriftKind
 from exporter.errors import ConfigError
 from exporter.model import HISTORICAL_KINDS, REALTIME_KINDS, Kind
 from exporter.openstack import operations
@@ -587,6 +589,7 @@ def test_every_key_is_documented() -> None:
         "clouds": CLOUD_KEYS,
         "limits": RULE_KEYS,
         "notifications": NOTIFICATION_KEYS,
+        "mapping": {**MAPPING_KEYS, **dict.fromkeys(DriftKind)},
     }
 
     assert {name: sorted(table(name)) for name in sections} == {name: sorted(keys) for name, keys in sections.items()}

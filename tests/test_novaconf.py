@@ -189,6 +189,7 @@ def test_networks() -> None:
     expected = Networks({"public": None, "p1": None, "p2": "sw2", "p3": "sw3"}, "vc1")
     assert networks(parse(text, "ml2.ini")) == expected
     assert networks(parse("[ml2]\n", "ml2.ini")) == Networks({})
+    assert networks(parse("[nsx_v3]\n", "nsx.ini")) == Networks({}, nsx=True)
 
 
 LOGIN = "auth_url = https://k\nusername = nova\npassword = x\nproject_name = service\n"

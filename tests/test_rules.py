@@ -13,23 +13,20 @@ import pytest
 import rulelab
 import yaml
 from externals import ROOT, require
-from metricnames import counters, fixed
-from prometheus_client import CollectorRegistry
+from metricnames import counters, fixed, registry
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 from rulelab import ALERTS, LabelError, Labels, Life, alerts, cases, lives, promtool, rules, yields
 
-from exporter import publisher, slapolicy
 from exporter import rules as command
+from exporter import slapolicy
 from exporter.config import Cloud
-from exporter.notifications import NotificationCounters
 from exporter.rulesintegration import JUDGED
 from exporter.rulesslo import burns, factor
-from exporter.telemetry import Telemetry
 from exporter.thresholds import Thresholds
 from sla.policy import Policy
 
-RULE_FILES = ("agent", "integration", "nova", "sla", "storage", "vsphere")
+RULE_FILES = ("agent", "canary", "integration", "nova", "sla", "storage", "vsphere")
 RUNBOOKS = ROOT / "docs" / "runbooks"
 CLASSES = tuple(slapolicy.policy().classes)
 
@@ -65,7 +62,7 @@ def test_rule_tests_pass(file: str) -> None:
 
 
 @pytest.mark.external
-@pytest.mark.parametrize("file", ["integration", "nova", "storage", "vsphere"])
+@pytest.mark.parametrize("file", ["canary", "integration", "nova", "storage", "vsphere"])
 def test_two_replicas_make_one_alert(file: str, tmp_path: Path) -> None:
     """The same tests, with every series told by a second agent too, expect the same alerts."""
     case = yaml.safe_load((ALERTS / "tests" / f"{file}.yml").read_text(encoding="utf-8"))
@@ -162,10 +159,7 @@ async def _once(directory: Path) -> str:
 
 def _instruments() -> Iterator[tuple[str, Labels]]:
     """What is on the agent's registry, with the labels that it is declared with."""
-    registry: CollectorRegistry = Telemetry().registry
-    NotificationCounters(registry)
-    publisher._Metrics(registry)
-    for collector in registry._collector_to_names:
+    for collector in registry()._collector_to_names:
         if isinstance(collector, MetricWrapperBase):
             for metric in collector.describe():
                 labels = frozenset(collector._labelnames)

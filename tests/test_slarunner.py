@@ -202,6 +202,29 @@ async def test_a_planned_window_pauses(lab: Lab) -> None:
     assert lab.incident().timers[0].state == "running"
 
 
+async def test_maintenance_that_takes_longer(lab: Lab, golden: object) -> None:
+    """What went down in a window and is open after its end is told, with the window and the seconds since then."""
+    planned = Maintenance("patch", Selector(class_=API), start=NOON + 300, end=NOON + 900)
+    lab.setup = replace(lab.setup, planned=(planned,))
+    lab.restart()
+    await lab.look()
+    lab.hands.seconds += 20  # of the lease of the one before
+    await lab.run(380)
+    lab.up(vc1=0.0)
+    await lab.run(480)
+    assert "sla_maintenance_overrun_seconds" not in lab.text()
+
+    await lab.run(220)
+    [series] = [line for line in lab.text().splitlines() if line.startswith("sla_maintenance_overrun_seconds{")]
+    assert 'resource="vc1",window="config/patch/' in series
+    assert float(series.split()[-1]) == lab.hands.seconds - (NOON + 900) == 200
+    golden("sla-overrun.prom", lab.text())  # type: ignore[operator]
+
+    lab.up(vc1=1.0)
+    await lab.run(20)
+    assert "sla_maintenance_overrun_seconds{" not in lab.text()
+
+
 async def test_a_window_that_is_planned_no_more_ends(lab: Lab) -> None:
     """A reload that drops a window ends it; one that makes it longer adds a second one behind it."""
     planned = Maintenance("patch", start=NOON - 10, end=NOON + 900)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.status import SourceStatus, State, Status, content_security_policy, problems, to_html, to_json
+from exporter.status import EdgeStatus, SourceStatus, State, Status, content_security_policy, problems, to_html, to_json
 
 NOW = 1_772_332_200.0  # 2026-03-01 02:30:00 UTC
 
@@ -53,6 +53,12 @@ CLOUD = SourceStatus(
 )
 NEW = SourceStatus(name="vc3", url="https://vcenter3.example/sdk", state=State.UNKNOWN, entities={})
 
+EDGES = (
+    EdgeStatus("web 0.0.0.0:9272", "mutual", 3.2),
+    EdgeStatus("vcenter vc2", "", -3.0, "vc2: its certificate is not accepted: it has expired", of_source=True),
+    EdgeStatus("alertmanager am1:9093", "plain"),
+)
+
 WELL = Status(
     version="0.1.0", started=NOW - 86400 * 10, now=NOW, sources=(GOOD,), series=494_500, series_budget=1_000_000
 )
@@ -65,6 +71,7 @@ ILL = Status(
     findings=tuple(f"vm without server: web-{n} (vm-{n}) (vc1): <none>; remove it" for n in range(25)),
     found=27,
     reload_error="novacenter.yml: vcenters[1].url: is not a URL",
+    edges=EDGES,
     series=1_200_000,
     series_budget=1_000_000,
     dropped=("vsphere_vm_sys_uptime_latest_seconds", "vsphere_vm_rescpu_actav1_latest_ratio"),
@@ -113,6 +120,7 @@ def test_problems_name_place_and_time_the_gravest_first() -> None:
             "cloud east: 1 operation is in flight for longer than the limit: "
             "power_off of server 7f0c on vmware1 for 12 min, limit 10"
         ),
+        "web 0.0.0.0:9272: a certificate expires in 3 days",
         "27 objects do not fit together between cloud and vCenter",
         f"the configuration could not be reloaded, the one before is in force: {ILL.reload_error}",
         "1,200,000 series exceed the budget of 1,000,000: 2 families are left out",
@@ -138,7 +146,9 @@ def test_first_line_says_whether_anything_is_wrong() -> None:
     """The headline and the title tell good from bad, and where."""
     assert '<h1 class="good">All is well: 1 of 1 source up</h1>' in to_html(WELL)
     assert "<title>OK - novacenter</title>" in to_html(WELL)
-    ill = to_html(replace(ILL, sources=(GOOD, NEW), dropped=(), reload_error="", findings=(), found=0, incidents=()))
+    ill = to_html(
+        replace(ILL, sources=(GOOD, NEW), edges=(), dropped=(), reload_error="", findings=(), found=0, incidents=())
+    )
     assert '<h1 class="bad">1 problem: vc3 is not yet known: its first cycle is not over</h1>' in ill
     assert "<title>1 wrong - novacenter</title>" in ill
 

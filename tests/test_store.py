@@ -300,6 +300,19 @@ def test_late_samples_keep_their_times() -> None:
     ]
 
 
+def test_where_the_newest_samples_stand() -> None:
+    """In the order of the series, as texts in base units; none for an entity without samples."""
+    store = stored()
+    series = ((2, ""), (24, "x"), (99, ""))
+    store.put(vm(), series=series, values=[b"100", b"-1", b"7"], plain=False)
+    found = store.newest("vm-1")
+    assert found is not None
+    assert found.series is series
+    values = [parts[slot] for parts, slot in zip(found.parts, found.slots, strict=True)]
+    assert values[:2] == [b"0.01\n", b""]
+    assert store.newest("vm-2") is None
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [(b"5", b"5"), (b"1,2,3", b"3"), (b"1,2,-1", b"2"), (b"-1,-1", b""), (b"-1", b""), (b"", b""), (b"-1,7", b"7")],

@@ -268,3 +268,14 @@ def test_a_simulator_that_cannot_start_says_why() -> None:
     """What the child wrote is in the error."""
     with pytest.raises(RuntimeError, match="flag provided but not defined: -nonsense"), start("classic", "-nonsense"):
         pass
+
+
+@pytest.mark.external
+def test_a_distributed_switch_can_be_renamed_by_the_control_port() -> None:
+    """The vSphere API of govmomi's switch has no Rename_Task; who watches its name sees the new one."""
+    with start("current", "-control", "127.0.0.1:0") as vcsim, client(vcsim) as service:
+        (switch,) = find(service, vim.DistributedVirtualSwitch)
+        with pytest.raises(vmodl.fault.MethodNotFound):
+            switch.Rename_Task("new")
+        vcsim.rename("DistributedVirtualSwitch", switch._moId, "new")
+        assert switch.name == "new"

@@ -318,7 +318,7 @@ def inventory(r: Recorder) -> None:
     for name in ("flavors/detail", "os-aggregates", "os-availability-zone/detail"):
         r.get(f"compute/{name.removeprefix('os-').replace('/', '-')}", f"/{name}", how)
     r.get("image/images", "/v2/images", how)
-    for name in ("agents", "networks", "subnets", "ports", "segments"):
+    for name in ("agents", "extensions", "networks", "subnets", "ports", "segments"):
         more = "; of the agents one fell silent" if name == "agents" else ""
         r.get(f"network/{name}", f"/v2.0/{name}", how + more)
     providers = r.get("placement/resource-providers", "/resource_providers", how)["resource_providers"]

@@ -7,12 +7,18 @@ from pathlib import Path
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from exporter import catalog, cloudcatalog, joincatalog, publisher, slacatalog, web
+from exporter import catalog, cloudcatalog, driftcatalog, joincatalog, publisher, slacatalog, web
 from exporter.alertmanager.metrics import Metrics as AlertmanagerMetrics
+from exporter.assess import catalog as assesscatalog
+from exporter.canary import catalog as canarycatalog
+from exporter.coverage import catalog as coveragecatalog
+from exporter.days.metrics import Metrics as DaysMetrics
 from exporter.model import HISTORICAL_KINDS, REALTIME_KINDS, Counter, Kind
 from exporter.notifications import NotificationCounters
 from exporter.telemetry import Telemetry
+from exporter.trust import gate, service
 from exporter.vcenter.counters import family, unit_of
+from exporter.ways import catalog as wayscatalog
 from simulator import counters as vcenter
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "METRICS.md"
@@ -47,6 +53,15 @@ differ in `sla_evaluator_leader`.
 
 """
 
+CANARY = """## Canary runs
+
+`release` is the id that `novacenter canary start` was given, `phase` pending, running, passed, failed, inconclusive,
+aborted or error, `arm` canary or control, `check` a target, comparison or guard of the specification (`kind`), and
+`state` of one error, failed, inconclusive or passed. They are of the run that was started last. See
+[canary.md](canary.md).
+
+"""
+
 COUNTERS = """## Performance counters
 
 A counter keeps vSphere's name in snake case and gets its base unit at the end. KIND is one of {kinds}.
@@ -70,7 +85,8 @@ def inventory_section() -> str:
 
 def cloud_section() -> str:
     """What is known of clouds, of vCenter's tasks, and of both sides together."""
-    families = (f for room in (cloudcatalog, joincatalog) for f in room.every_family())
+    rooms = (assesscatalog, cloudcatalog, coveragecatalog, driftcatalog, joincatalog, wayscatalog)
+    families = (f for room in rooms for f in room.every_family())
     rows = ((f"`{f.name}`", f.kind, f.help, f.source) for f in families)
     fixed = table("metric", "type", "meaning", "source", rows=rows)
     return f"{CLOUDS}{fixed}\n{table('metric', 'type', 'labels', 'meaning', rows=instruments(own=False))}"
@@ -82,6 +98,12 @@ def sla_section() -> str:
     return SLA + table("metric", "type", "meaning", "source", rows=rows)
 
 
+def canary_section() -> str:
+    """What is known of the newest canary run."""
+    rows = ((f"`{f.name}`", f.kind, f.help, f.source) for f in canarycatalog.every_family())
+    return CANARY + table("metric", "type", "meaning", "source", rows=rows)
+
+
 def own_section() -> str:
     """What the agent says about itself and its sources."""
     return "## The agent itself\n\n" + table("metric", "type", "labels", "meaning", rows=instruments(own=True))
@@ -91,9 +113,10 @@ def instruments(*, own: bool) -> list[tuple[str, ...]]:
     """What is on the agent's registry, sorted: of the agent itself, or of clouds and tasks."""
     rows = []
     registry = Telemetry().registry
-    for more in (NotificationCounters, publisher._Metrics, web._Metrics):
+    for more in (NotificationCounters, publisher._Metrics, web._Metrics, gate.Metrics, service.Metrics):
         more(registry)
     AlertmanagerMetrics(registry)
+    DaysMetrics(registry)
     for collector in registry._collector_to_names:
         if not isinstance(collector, MetricWrapperBase):
             continue
@@ -125,7 +148,7 @@ def counter_section() -> str:
 
 def main(arguments: list[str]) -> int:
     """0, or with --check 1 where the committed page is another."""
-    sections = (own_section(), inventory_section(), cloud_section(), sla_section(), counter_section())
+    sections = (own_section(), inventory_section(), cloud_section(), sla_section(), canary_section(), counter_section())
     page = "\n".join((INTRODUCTION, *sections))
     if arguments != ["--check"]:
         PAGE.write_text(page, encoding="utf-8")

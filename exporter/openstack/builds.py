@@ -33,12 +33,17 @@ FAULTS = (*(name for name, _ in _FAULTS), "timeout", OTHER)
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A finished create, seen ``at``. ``seconds`` is None where Nova does not tell, ``fault`` where it succeeded."""
+    """A finished create, seen ``at``. ``seconds`` is None where Nova does not tell, ``fault`` where it succeeded.
+
+    ``host`` is the nova-compute service, empty where none was found, ``flavor`` a name, empty where it is not known.
+    """
 
     at: float
     hypervisor_type: str
     seconds: float | None
     fault: str | None = None
+    host: str = ""
+    flavor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +75,13 @@ def build(ended: Ended, server: Server | None, hypervisors: Mapping[str, Hypervi
     if operation.name != "create" or ended.result is Result.UNKNOWN:
         return None
     kind = _kind(operation.host, server, hypervisors)
+    where = {"host": operation.host, "flavor": (server.flavor if server is not None else None) or ""}
     if ended.result is Result.ERROR:
         message = server.fault.message if server is not None and server.fault is not None else ""
-        return Build(ended.at, kind, ended.seconds, fault_class(message))
+        return Build(ended.at, kind, ended.seconds, fault_class(message), **where)
     launched = server.launched if server is not None else None
     seconds = ended.seconds if launched is None else max(0.0, launched - operation.start)
-    return Build(ended.at, kind, seconds)
+    return Build(ended.at, kind, seconds, **where)
 
 
 def _kind(host: str, server: Server | None, hypervisors: Mapping[str, Hypervisor]) -> str:

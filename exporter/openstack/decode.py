@@ -4,13 +4,11 @@ Unknown fields are ignored and a missing optional one is None. A field of the wr
 Sources: the API references of Compute (2.1 to 2.87), Block Storage v3, Networking v2.0, Placement (1.0 to 1.39).
 """
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, TypeVar
 
 from exporter.errors import BadReply
+from exporter.openstack.jsonrecord import Record, parsed, root
 from exporter.openstack.model import Action, ActionEvent, Hypervisor, Server, ServerFault, ServiceState
 
 UNKNOWN = "UNKNOWN"
@@ -19,8 +17,6 @@ UNKNOWN = "UNKNOWN"
 _MIB = 1024**2
 _GIB = 1024**3
 _TEXT_LIMIT = 2000  # characters kept of messages that a user can make as long as he likes
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +47,27 @@ class Inventory:
 
 def servers(body: bytes) -> ServerPage:
     """A page of ``GET /servers/detail``."""
-    root = _root(body)
-    links = root.records("servers_links", optional=True)
+    page = root(body)
+    links = page.records("servers_links", optional=True)
     return ServerPage(
-        tuple(_server(record) for record in root.records("servers")),
+        tuple(_server(record) for record in page.records("servers")),
         any(link.text("rel") == "next" for link in links),
     )
 
 
 def actions(body: bytes, server: str) -> tuple[Action, ...]:
     """``GET /servers/{server}/os-instance-actions``: without events, the newest first."""
-    return tuple(_action(record, server) for record in _root(body).records("instanceActions"))
+    return tuple(_action(record, server) for record in root(body).records("instanceActions"))
 
 
 def action(body: bytes, server: str) -> Action:
     """``GET /servers/{server}/os-instance-actions/{request}``: with events, the oldest first."""
-    return _action(_root(body).record("instanceAction"), server)
+    return _action(root(body).record("instanceAction"), server)
 
 
 def services(body: bytes) -> Services:
     """``GET /os-services`` of Nova or Cinder."""
-    records = list(_root(body).records("services"))
+    records = list(root(body).records("services"))
     known = [record for record in records if record.text("status") != UNKNOWN]
     return Services(
         tuple(
@@ -107,19 +103,19 @@ def agents(body: bytes) -> Services:
                 enabled=record.flag("admin_state_up") is not False,
                 updated=record.instant("heartbeat_timestamp"),
             )
-            for record in _root(body).records("agents")
+            for record in root(body).records("agents")
         )
     )
 
 
 def hypervisors(body: bytes) -> Mapping[str, Hypervisor]:
     """``GET /os-hypervisors/detail`` by id, which from 2.53 on is the id of the resource provider in Placement, too."""
-    return {record.identifier("id"): _hypervisor(record) for record in _root(body).records("hypervisors")}
+    return {record.identifier("id"): _hypervisor(record) for record in root(body).records("hypervisors")}
 
 
 def traits(body: bytes) -> tuple[str, ...]:
     """``GET /resource_providers/{uuid}/traits``, sorted."""
-    found = _root(body).value("traits", list, "a list", optional=False)
+    found = root(body).value("traits", list, "a list", optional=False)
     if not all(isinstance(trait, str) for trait in found):
         raise BadReply("traits holds something else than text")
     return tuple(sorted(found))
@@ -133,13 +129,13 @@ def inventories(body: bytes) -> Mapping[str, Inventory]:
             reserved=record.count("reserved") or 0,
             allocation_ratio=record.number("allocation_ratio") or 1.0,
         )
-        for name, record in _root(body).record("inventories").members()
+        for name, record in root(body).record("inventories").members()
     }
 
 
 def usages(body: bytes) -> Mapping[str, int]:
     """``GET /resource_providers/{uuid}/usages`` by resource class."""
-    record = _root(body).record("usages")
+    record = root(body).record("usages")
     return {name: record.count(name, optional=False) or 0 for name in record.content}
 
 
@@ -150,7 +146,7 @@ def fault(body: bytes) -> tuple[str, str] | None:
     ``{"errors": [{"title": ..., "detail": ...}]}``; the middleware that checks tokens: ``{"title":, "message": ...}``.
     """
     try:
-        content = _parse(body)
+        content = parsed(body)
     except BadReply:
         return None
     if not isinstance(content, dict):
@@ -164,7 +160,7 @@ def fault(body: bytes) -> tuple[str, str] | None:
     return None
 
 
-def _server(record: "_Record") -> Server:
+def _server(record: Record) -> Server:
     flavor = record.record("flavor", optional=True)
     image = record.content.get("image") or None  # "" where it boots from a volume
     fault = record.record("fault", optional=True)
@@ -181,7 +177,7 @@ def _server(record: "_Record") -> Server:
         hypervisor=record.text("OS-EXT-SRV-ATTR:hypervisor_hostname"),
         availability_zone=record.text("OS-EXT-AZ:availability_zone"),
         flavor=flavor.text("original_name") if flavor else None,
-        image=_Record({"image": image}, record.where).record("image").text("id") if image else None,
+        image=Record({"image": image}, record.where).record("image").text("id") if image else None,
         created=record.instant("created"),
         updated=record.instant("updated"),
         launched=record.instant("OS-SRV-USG:launched_at"),
@@ -190,7 +186,7 @@ def _server(record: "_Record") -> Server:
     )
 
 
-def _fault(record: "_Record") -> ServerFault:
+def _fault(record: Record) -> ServerFault:
     return ServerFault(
         code=record.count("code") or 0,
         message=_clip(record.text("message") or ""),
@@ -198,7 +194,7 @@ def _fault(record: "_Record") -> ServerFault:
     )
 
 
-def _action(record: "_Record", server: str) -> Action:
+def _action(record: Record, server: str) -> Action:
     events = list(record.records("events")) if record.content.get("events") is not None else None
     start = record.instant("start_time")
     return Action(
@@ -214,7 +210,7 @@ def _action(record: "_Record", server: str) -> Action:
     )
 
 
-def _event(record: "_Record") -> ActionEvent:
+def _event(record: Record) -> ActionEvent:
     start = record.instant("start_time")
     return ActionEvent(
         name=record.required("event"),
@@ -226,7 +222,7 @@ def _event(record: "_Record") -> ActionEvent:
     )
 
 
-def _hypervisor(record: "_Record") -> Hypervisor:
+def _hypervisor(record: Record) -> Hypervisor:
     service = record.record("service", optional=True)
 
     def sized(key: str, unit: int) -> int | None:
@@ -248,107 +244,6 @@ def _hypervisor(record: "_Record") -> Hypervisor:
         disk_used_bytes=sized("local_gb_used", _GIB),
         running=record.count("running_vms"),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """A JSON object and where it stands, read field by field. Every method raises BadReply naming the field."""
-
-    content: Mapping[str, Any]
-    where: str = ""
-
-    def value(self, key: str, kind: type[T] | tuple[type[T], ...], words: str, *, optional: bool = True) -> Any:
-        found = self.content.get(key)
-        if found is None and optional:
-            return None
-        if found is None:
-            return self.missing(key)
-        if not isinstance(found, kind) or isinstance(found, bool) is not (kind is bool):
-            raise BadReply(f"{self.where}{key} is {_words(found)}, not {words}")
-        return found
-
-    def missing(self, key: str) -> Any:
-        raise BadReply(f"{self.where}{key} is missing")
-
-    def text(self, key: str) -> str | None:
-        """Text; None where it is missing, null or empty."""
-        return self.value(key, str, "text") or None
-
-    def required(self, key: str) -> str:
-        found: str = self.value(key, str, "text", optional=False)
-        return found
-
-    def identifier(self, key: str) -> str:
-        """Text, or a number as text: ids were numbers before Compute API 2.53."""
-        return str(self.value(key, (str, int), "text", optional=False))
-
-    def count(self, key: str, *, optional: bool = True) -> int | None:
-        found: int | None = self.value(key, int, "a whole number", optional=optional)
-        return found
-
-    def number(self, key: str) -> float | None:
-        found = self.value(key, (int, float), "a number")
-        return None if found is None else float(found)
-
-    def flag(self, key: str) -> bool | None:
-        found: bool | None = self.value(key, bool, "true or false")
-        return found
-
-    def instant(self, key: str) -> float | None:
-        """A time (ISO 8601; UTC where it says no zone) in epoch seconds."""
-        written = self.text(key)
-        if written is None:
-            return None
-        try:
-            moment = datetime.fromisoformat(written)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-        except (ValueError, OverflowError):
-            raise BadReply(f"{self.where}{key} is not a time") from None
-
-    def record(self, key: str, *, optional: bool = False) -> Any:
-        found = self.value(key, dict, "an object", optional=optional)
-        return None if found is None else _Record(found, f"{self.where}{key}.")
-
-    def records(self, key: str, *, optional: bool = False) -> "Iterator[_Record]":
-        found = self.value(key, list, "a list", optional=optional) or []
-        for index, item in enumerate(found):
-            if not isinstance(item, dict):
-                raise BadReply(f"{self.where}{key}[{index}] is {_words(item)}, not an object")
-            yield _Record(item, f"{self.where}{key}[{index}].")
-
-    def members(self) -> "Iterator[tuple[str, _Record]]":
-        for key in self.content:
-            yield key, self.record(key)
-
-
-def _root(body: bytes) -> _Record:
-    content = _parse(body)
-    if not isinstance(content, dict):
-        raise BadReply(f"the reply is {_words(content)}, not an object")
-    return _Record(content)
-
-
-def _parse(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except json.JSONDecodeError as error:
-        raise BadReply(f"the reply is not JSON: {error.msg} at character {error.pos} of {len(body)}") from None
-    except (ValueError, RecursionError) as error:  # not UTF-8, a number of thousands of digits, thousands of brackets
-        raise BadReply(f"the reply is not JSON that can be read ({type(error).__name__})") from None
-
-
-_KINDS: Mapping[type, str] = {
-    bool: "true or false",
-    int: "a number",
-    float: "a number",
-    str: "text",
-    list: "a list",
-    dict: "an object",
-}
-
-
-def _words(value: object) -> str:
-    return _KINDS.get(type(value), "null")
 
 
 def _clip(text: str) -> str:

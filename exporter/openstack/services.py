@@ -63,14 +63,14 @@ class ServicesSnapshot:
 async def read_services(api: Api) -> ServicesSnapshot:
     """Ask every endpoint once: 4 requests, and 3 for each VMware hypervisor. Raises nothing but for bugs."""
     async with asyncio.TaskGroup() as group:
-        computes = group.create_task(_reading(_get(api, "compute", "/os-services", decoder=decode.services)))
-        volumes = group.create_task(_reading(_get(api, "block-storage", "/os-services", decoder=decode.services)))
-        agents = group.create_task(_reading(_get(api, "network", "/agents", decoder=decode.agents)))
-        hypervisors = await _reading(_get(api, "compute", "/os-hypervisors/detail", decoder=decode.hypervisors))
+        computes = group.create_task(reading(_get(api, "compute", "/os-services", decoder=decode.services)))
+        volumes = group.create_task(reading(_get(api, "block-storage", "/os-services", decoder=decode.services)))
+        agents = group.create_task(reading(_get(api, "network", "/agents", decoder=decode.agents)))
+        hypervisors = await reading(_get(api, "compute", "/os-hypervisors/detail", decoder=decode.hypervisors))
         # Without hypervisors it is unknown which providers are VMware's: their error is this one's, too.
         providers: Reading[Mapping[str, Provider]] = Reading(hypervisors.outcome, None, hypervisors.error)
         if hypervisors.value is not None:
-            providers = await _reading(_providers(api, hypervisors.value))
+            providers = await reading(_providers(api, hypervisors.value))
     return ServicesSnapshot(
         computes=computes.result(),
         hypervisors=hypervisors,
@@ -80,7 +80,8 @@ async def read_services(api: Api) -> ServicesSnapshot:
     )
 
 
-async def _reading(asked: Awaitable[T]) -> Reading[T]:
+async def reading(asked: Awaitable[T]) -> Reading[T]:
+    """How asking for something went. Raises nothing but for bugs."""
     try:
         return Reading(Outcome.OK, await asked)
     except NotOffered as error:

@@ -8,7 +8,7 @@ clock skew does no harm.
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
@@ -22,6 +22,7 @@ from keystoneauth1 import session as keystone
 from exporter.clock import Clock
 from exporter.config import Cloud, Tls
 from exporter.errors import BadReply, LoginRefused, NotAuthenticated, SourceError
+from exporter.model import Request
 from exporter.openstack import credentials, decode
 from exporter.openstack.cloud import ApiFault, NotOffered, Reply
 from exporter.openstack.fetch import Answer, Fetcher
@@ -54,6 +55,9 @@ _log = logging.getLogger("novacenter.session")
 
 T = TypeVar("T")
 
+Observe = Callable[[Request], None]
+"""Is told of every GET that was asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class CloudStats:
@@ -81,17 +85,20 @@ class Session:
     a TLS file cannot be used.
     """
 
-    def __init__(self, cloud: Cloud, *, region: str | None, clock: Clock, rng: random.Random) -> None:
+    def __init__(
+        self, cloud: Cloud, *, region: str | None, clock: Clock, rng: random.Random, observe: Observe | None = None
+    ) -> None:
         settings = credentials.settings(cloud, region)
         self._cloud = cloud
         self._region = region or settings.get_region_name() or None
         self._interface = cloud.interface if not cloud.cloud else settings.get_interface() or cloud.interface
         self._name = f"cloud {cloud.name}" + (f", region {region}" if region else "")
         self._clock = clock
+        self._observe = observe or (lambda _: None)
         self._rng = rng
         self._auth: Any = settings.get_auth()
-        trust = cloud.tls if cloud.tls != Tls() else credentials.trust(settings)
-        context = tls.context(trust)
+        self.trust = cloud.tls if cloud.tls != Tls() else credentials.trust(settings)
+        context = tls.context(self.trust)
         self._fetcher = Fetcher(context, timeouts=cloud.timeouts, limit=cloud.max_reply_bytes)
         self._places = asyncio.Semaphore(cloud.connections)
         self._wire = BoundedAdapter(
@@ -123,6 +130,12 @@ class Session:
         """Counters for the agent's own metrics."""
         return self._stats
 
+    @property
+    def places(self) -> Mapping[str, str]:
+        """The URLs of Keystone (``identity``) and of the services that were asked."""
+        keystone_url = str(getattr(self._auth, "auth_url", None) or self._cloud.auth_url)
+        return {"identity": keystone_url, **{name: found.url for name, found in self._endpoints.items()}}
+
     async def close(self) -> None:
         """Close connections and take no more requests; logins under way end within their time limit."""
         if self._login is not None:
@@ -146,7 +159,15 @@ class Session:
         Raises Unreachable, TimedOut, CertificateError, BadReply, ReplyTooLarge, LoginRefused, NotOffered where the
         catalogue has no such service, NotAuthenticated where it refuses a fresh token, and ApiFault.
         """
-        return await self._within(service, lambda: self._ask(service, path))
+        began = self._clock.monotonic()
+        try:
+            reply = await self._within(service, lambda: self._ask(service, path))
+        except SourceError as error:
+            spent = self._clock.monotonic() - began
+            self._observe(Request(self._cloud.name, path, error.outcome, spent, service))
+            raise
+        self._observe(Request(self._cloud.name, path, "ok", reply.seconds, service))
+        return reply
 
     async def _within(self, service: str, work: Callable[[], Awaitable[T]]) -> T:
         """``work`` within the session; errors name the cloud and the service."""

@@ -12,7 +12,7 @@ from exporter.model import Kind
 from exporter.vcenter import facts
 from exporter.vcenter.facts import Facts
 from exporter.vcenter.openstackmarks import ports, volumes
-from exporter.vcenter.readers import Alarm, ClusterSummary, Mount, Switch
+from exporter.vcenter.readers import Alarm, ClusterSummary, Member, Mount, Switch
 from exporter.vcenter.vmreaders import Devices, Layout, SnapshotTree
 
 MEBI = 1024**2
@@ -262,13 +262,24 @@ def _switch(sight: Sight, **common: Any) -> Facts:
         uplinks=config.uplinks,
         ports=config.ports,
         hosts=config.hosts,
+        members=_members(config, sight),
+        uplink_groups=config.uplink_groups,
     )
+
+
+def _members(config: Switch, sight: Sight) -> tuple[Member, ...] | None:
+    """Of DVSConfigInfo.host, else of DVSSummary.hostMember, which says nothing of NICs."""
+    if config.members:
+        return config.members
+    hosts: tuple[str, ...] | None = sight.values.get("summary.hostMember")
+    return config.members if hosts is None else tuple(Member(host, None) for host in hosts)
 
 
 def _portgroup(sight: Sight, **common: Any) -> Facts:
     return facts.PortgroupFacts(
         **common,
         switch=sight.names(sight.values.get("config.distributedVirtualSwitch")),
+        switch_moid=sight.text("config.distributedVirtualSwitch"),
         vlan=sight.values.get("config.defaultPortConfig"),
         binding=sight.text("config.type"),
         ports=sight.values.get("config.numPorts"),

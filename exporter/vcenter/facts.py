@@ -7,7 +7,7 @@ are in base units: bytes, hertz, seconds since the epoch. References to other ob
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from exporter.vcenter.readers import Multipath, Vlan
+from exporter.vcenter.readers import Member, Multipath, Vlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ class PoolFacts(Facts):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchFacts(Facts):
-    """Of a distributed switch."""
+    """Of a distributed switch. ``members`` are its hosts, ``uplink_groups`` the ids of its uplinks' port groups."""
 
     uuid: str | None = None
     version: str | None = None
@@ -196,13 +196,19 @@ class SwitchFacts(Facts):
     uplinks: int | None = None
     ports: int | None = None
     hosts: int | None = None
+    members: tuple[Member, ...] | None = None
+    uplink_groups: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortgroupFacts(Facts):
-    """Of a distributed port group. ``switch`` is a name, ``binding`` earlyBinding, lateBinding or ephemeral."""
+    """Of a distributed port group. ``switch`` is a name, ``switch_moid`` its id.
+
+    ``binding`` is earlyBinding, lateBinding or ephemeral.
+    """
 
     switch: str | None = None
+    switch_moid: str | None = None
     vlan: Vlan | None = None
     binding: str | None = None
     ports: int | None = None

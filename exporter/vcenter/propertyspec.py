@@ -33,6 +33,8 @@ _POOL_DETAILS = {
     "runtime.memory.reservationUsed": read.integer,
 }
 
+_SWITCH = {"config": read.switch, "summary.hostMember": read.references, "uuid": read.text}
+
 _CORE: Readers = {
     "VirtualMachine": {
         "runtime.powerState": read.keyword,
@@ -53,7 +55,7 @@ _CORE: Readers = {
 
 _DETAILS: Readers = {
     "VirtualMachine": {
-        "config.annotation": read.text,
+        "config.annotation": vm.annotation,
         "config.extraConfig": vm.options,
         "config.guestFullName": read.keyword,
         "config.hardware.device": vm.devices,
@@ -114,8 +116,8 @@ _DETAILS: Readers = {
     },
     "ResourcePool": _POOL_DETAILS,
     "VirtualApp": {**_POOL_DETAILS, "summary": read.vapp_state},
-    "DistributedVirtualSwitch": {"config": read.switch, "uuid": read.text},
-    "VmwareDistributedVirtualSwitch": {"config": read.switch, "uuid": read.text},
+    "DistributedVirtualSwitch": _SWITCH,
+    "VmwareDistributedVirtualSwitch": _SWITCH,
     "DistributedVirtualPortgroup": {
         "config.defaultPortConfig": read.vlan,
         "config.distributedVirtualSwitch": read.keyword,

@@ -70,14 +70,23 @@ class ClusterSummary(NamedTuple):
     failover_level: int | None
 
 
+class Member(NamedTuple):
+    """DistributedVirtualSwitchHostMember: ``host`` is an id, ``nics`` its physical NICs that the switch uses."""
+
+    host: str
+    nics: int | None
+
+
 class Switch(NamedTuple):
-    """DVSConfigInfo, and of VMwareDVSConfigInfo the MTU."""
+    """DVSConfigInfo, and of VMwareDVSConfigInfo the MTU. ``uplink_groups`` are ids of port groups."""
 
     mtu: int | None
     uplinks: int | None
     ports: int | None
     hosts: int | None
     version: str | None
+    members: tuple[Member, ...] | None
+    uplink_groups: tuple[str, ...] | None
 
 
 class Vlan(NamedTuple):
@@ -110,6 +119,11 @@ def boolean(element: Element) -> bool:
 def instant(element: Element) -> float:
     """xsd:dateTime -> seconds since the epoch. A time without a zone is UTC, in which vCenter keeps its times."""
     return _epoch(element.text or "")
+
+
+def references(element: Element) -> tuple[str, ...]:
+    """ArrayOfManagedObjectReference, as ids."""
+    return tuple(sys.intern(reference.text or "") for reference in element)
 
 
 def string(element: Element, name: str) -> str | None:
@@ -225,7 +239,18 @@ def switch(element: Element) -> Switch:
         ports=number(element, "numPorts"),
         hosts=len(element.findall(VIM + "host")),
         version=None if product is None else string(product, "version"),
+        members=tuple(_members(element)),
+        uplink_groups=tuple(sys.intern(group.text or "") for group in element.iterfind(VIM + "uplinkPortgroup")),
     )
+
+
+def _members(element: Element) -> Iterator[Member]:
+    """DVSConfigInfo.host, with the pnicSpec of DistributedVirtualSwitchHostMemberPnicBacking."""
+    for member in element.iterfind(f"{VIM}host/{VIM}config"):
+        host, backing = string(member, "host"), member.find(VIM + "backing")
+        if host:
+            nics = None if backing is None else len(backing.findall(VIM + "pnicSpec"))
+            yield Member(sys.intern(host), nics)
 
 
 def vlan(element: Element) -> Vlan | None:

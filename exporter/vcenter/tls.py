@@ -9,7 +9,7 @@ import base64
 import hashlib
 import ssl
 from dataclasses import dataclass
-from typing import NoReturn
+from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from cryptography import x509
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 
 from exporter.config import Timeouts, Tls
 from exporter.errors import BadReply, CertificateError, ConfigError, SourceError, TimedOut, Unreachable
+from exporter.livetls import Live, live
 
 _DIGESTS = {40: "sha1", 64: "sha256"}  # by number of hex digits; vCenter shows SHA-1, newer clients SHA-256
 _HINTS = {  # verify codes of OpenSSL (x509_vfy.h), as in SSLCertVerificationError.verify_code
@@ -27,6 +28,15 @@ _HINTS = {  # verify codes of OpenSSL (x509_vfy.h), as in SSLCertVerificationErr
     21: "its CA is unknown: set tls.ca_file to the CA of the server, or tls.thumbprint",
     62: "it is for another name: use the name in the certificate in url",
     64: "it is for another address: use the name in the certificate in url",
+}
+
+
+_NEEDED = "where it asks for a client certificate, set tls.client_cert and tls.client_key to one that it trusts"
+_ALERTS = {  # the ends of OpenSSL's reasons (ssl.h, SSL_AD_REASON_OFFSET), as a server sends them to a client
+    "CERTIFICATE_EXPIRED": "our client certificate has expired: renew tls.client_cert",
+    "UNKNOWN_CA": "it does not know the CA of our client certificate: set tls.client_cert and tls.client_key to one "
+    "that it trusts, or give it that CA",
+    "CERTIFICATE_REVOKED": "our client certificate is revoked: set tls.client_cert and tls.client_key to another",
 }
 
 
@@ -41,13 +51,24 @@ class Certificate:
     sha1: str
 
 
-def context(tls: Tls) -> ssl.SSLContext:
+def context(tls: Tls) -> Live:
     """The client's side of TLS, for asyncio and aiohttp. Raises ConfigError naming the file or key that is wrong.
 
-    A wrong thumbprint is raised from the handshake as ``ssl.SSLCertVerificationError``, like any failed verification.
-    The thumbprint is compared on connections of asyncio, which wraps memory, not on those of ``wrap_socket``.
+    Files that are renewed count from the next connection on. A wrong thumbprint is raised from the handshake as
+    ``ssl.SSLCertVerificationError``, like any failed verification. It is compared on connections of asyncio, which
+    wraps memory, not on those of ``wrap_socket``.
     """
-    made = _unverified() if tls.insecure or tls.thumbprint else _verified(tls)
+    return live(lambda: (_made(tls), files(tls)), str(tls.client_cert or tls.ca_file or "tls"))
+
+
+def files(tls: Tls) -> tuple[Path, ...]:
+    """The files that a context is made of."""
+    named = (tls.ca_file, tls.client_cert, tls.client_key, tls.client_key_password_file)
+    return tuple(file for file in named if file is not None)
+
+
+def _made(tls: Tls) -> ssl.SSLContext:
+    made = unverified() if tls.insecure or tls.thumbprint else _verified(tls)
     if tls.thumbprint:
         made.sslobject_class = _pinned(tls.thumbprint)
     _load_client(made, tls)
@@ -79,7 +100,7 @@ async def peer_certificate(url: str, tls: Tls, timeouts: Timeouts, *, proxy: str
     server = urlsplit(url)
     if server.scheme != "https" or not server.hostname:
         raise ConfigError(f"{url} is not an https:// URL, so it has no certificate")
-    made = _unverified()
+    made = unverified()
     _load_client(made, tls)
     try:
         async with asyncio.timeout(timeouts.connect):
@@ -104,10 +125,8 @@ def explain(error: ssl.SSLError, where: str) -> SourceError:
         )
     reason = error.reason or str(error)
     if "ALERT" in reason:
-        return CertificateError(
-            f"{where} ended the TLS handshake ({reason}); where it asks for a client certificate, set tls.client_cert "
-            "and tls.client_key to one that it trusts"
-        )
+        hint = next((hint for alert, hint in _ALERTS.items() if reason.endswith(alert)), _NEEDED)
+        return CertificateError(f"{where} ended the TLS handshake ({reason}); {hint}")
     return Unreachable(f"{where}: no TLS there ({reason}); check port and proxy")
 
 
@@ -125,7 +144,8 @@ def _verified(tls: Tls) -> ssl.SSLContext:
     return made
 
 
-def _unverified() -> ssl.SSLContext:
+def unverified() -> ssl.SSLContext:
+    """TLS to anybody, to see what is shown; nothing secret may be sent over it."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.check_hostname = False
@@ -138,18 +158,37 @@ def _load_client(made: ssl.SSLContext, tls: Tls) -> None:
         if tls.client_key is not None:
             raise ConfigError(f"tls.client_key {tls.client_key}: also set tls.client_cert, the certificate of this key")
         return
-    key = tls.client_key or tls.client_cert
+    key, said = tls.client_key or tls.client_cert, False
 
-    def encrypted() -> NoReturn:  # without it OpenSSL would ask at the terminal
-        raise ConfigError(f"tls.client_key {key}: the key is encrypted; store it decrypted, readable by this user only")
+    def password() -> bytes:  # without it OpenSSL would ask at the terminal
+        nonlocal said
+        if tls.client_key_password_file is None:
+            raise ConfigError(
+                f"tls.client_key {key}: the key is encrypted; set tls.client_key_password_file to a file with its "
+                "password, or store the key decrypted, readable by this user only"
+            )
+        said = True
+        return _password(tls.client_key_password_file)
 
     try:
-        made.load_cert_chain(tls.client_cert, key, password=encrypted)
+        made.load_cert_chain(tls.client_cert, key, password=password)
     except OSError as error:
+        if said:
+            raise ConfigError(
+                f"tls.client_key {key}: the password in {tls.client_key_password_file} does not open it "
+                "(tls.client_key_password_file), or it is not the key of tls.client_cert"
+            ) from error
         raise ConfigError(
             f"tls.client_cert {tls.client_cert}, tls.client_key {key}: {_reason(error)}; "
             "they must hold a PEM certificate and its private key"
         ) from error
+
+
+def _password(file: Path) -> bytes:
+    try:
+        return file.read_bytes().rstrip(b"\r\n")
+    except OSError as error:
+        raise ConfigError(f"tls.client_key_password_file {file}: {_reason(error)}; check who may read it") from error
 
 
 def _reason(error: OSError) -> str:
@@ -177,20 +216,30 @@ def _pinned(thumbprint: str) -> type[ssl.SSLObject]:
     return Pinned
 
 
-async def _shown(server: SplitResult, made: ssl.SSLContext, proxy: str | None) -> bytes:
-    """The server's certificate (DER), after a handshake."""
+async def opened(
+    server: SplitResult, made: ssl.SSLContext, proxy: str | None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection after the handshake. Raises OSError, ssl.SSLError, EOFError and Unreachable."""
     host, port = server.hostname, server.port or 443
     through = urlsplit(proxy) if proxy else None
     if through is None:
-        _, writer = await asyncio.open_connection(host, port, ssl=made, server_hostname=host)
-    else:
-        reader, writer = await asyncio.open_connection(through.hostname, through.port or 80)
+        return await asyncio.open_connection(host, port, ssl=made, server_hostname=host)
+    reader, writer = await asyncio.open_connection(through.hostname, through.port or 80)
     try:
-        if through is not None:
-            await _connect(
-                reader, writer, through=through, target=f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
-            )
-            await writer.start_tls(made, server_hostname=host)
+        await _connect(
+            reader, writer, through=through, target=f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
+        )
+        await writer.start_tls(made, server_hostname=host)
+    except BaseException:
+        writer.transport.abort()
+        raise
+    return reader, writer
+
+
+async def _shown(server: SplitResult, made: ssl.SSLContext, proxy: str | None) -> bytes:
+    """The server's certificate (DER), after a handshake."""
+    _, writer = await opened(server, made, proxy)
+    try:
         return bytes(writer.get_extra_info("ssl_object").getpeercert(binary_form=True))
     finally:
         writer.transport.abort()

@@ -33,6 +33,9 @@ _BUSES = MappingProxyType({"NVME": "nvme", "AHCI": "sata", "SATA": "sata", "IDE"
 _RAW_BACKINGS = ("VirtualDiskRawDiskVer2", "VirtualDiskPartitionedRawDiskVer2")
 _RDM_BACKINGS = MappingProxyType({"physicalMode": "rdm_physical", "virtualMode": "rdm_virtual"})
 
+NOTES_LIMIT = 4096
+"""Characters kept of a machine's notes: what tools and Nova write there is shorter, and a user may write any length."""
+
 
 class DiskDevice(NamedTuple):
     """VirtualDisk with its backing. ``device`` is its address (``scsi0:0``), as performance counters name it.
@@ -102,6 +105,11 @@ def options(element: Element) -> Mapping[str, str]:
     """
     pairs = ((string(option, "key") or "", string(option, "value") or "") for option in element)
     return MappingProxyType({key: value for key, value in pairs if key.startswith(_KEPT_OPTIONS)})
+
+
+def annotation(element: Element) -> str:
+    """VirtualMachineConfigInfo.annotation: the notes, as far as NOTES_LIMIT."""
+    return (element.text or "")[:NOTES_LIMIT]
 
 
 def managed_by(element: Element) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,23 +35,26 @@ def server(node: str | None, *, launched: float | None = None, message: str = ""
 
 def test_a_build_and_its_time() -> None:
     """Up to the launch where Nova tells it, else to the end of the last event; by the type of the hypervisor."""
-    assert build(ended(), server("domain-c8.uuid", launched=125.5), NODES) == Build(200.0, "VMware", 25.5)
-    assert build(ended(), server("kvm1"), NODES) == Build(200.0, "QEMU", 30.0)
-    assert build(ended(), server("kvm1", launched=90.0), NODES) == Build(200.0, "QEMU", 0.0)
-    assert build(ended(host="v9"), server("gone"), NODES) == Build(200.0, "other", 30.0)
+    made = server("domain-c8.uuid", launched=125.5)
+    assert build(ended(), replace(made, flavor="m1.small"), NODES) == Build(
+        200.0, "VMware", 25.5, host="v1", flavor="m1.small"
+    )
+    assert build(ended(), server("kvm1"), NODES) == Build(200.0, "QEMU", 30.0, host="v1")
+    assert build(ended(), server("kvm1", launched=90.0), NODES) == Build(200.0, "QEMU", 0.0, host="v1")
+    assert build(ended(host="v9"), server("gone"), NODES) == Build(200.0, "other", 30.0, host="v9")
 
 
 def test_a_build_that_failed() -> None:
     """It has a class of fault; one that found no host has no hypervisor."""
     lost = server(None, message="No valid host was found. ")
     assert build(ended(result=Result.ERROR, host=""), lost, NODES) == Build(200.0, "none", 30.0, "no_valid_host")
-    assert build(ended(result=Result.ERROR), server("kvm1"), NODES) == Build(200.0, "QEMU", 30.0, "other")
-    assert build(ended(result=Result.ERROR, host="v9"), None, NODES) == Build(200.0, "other", 30.0, "other")
+    assert build(ended(result=Result.ERROR), server("kvm1"), NODES) == Build(200.0, "QEMU", 30.0, "other", "v1")
+    assert build(ended(result=Result.ERROR, host="v9"), None, NODES) == Build(200.0, "other", 30.0, "other", "v9")
 
 
 def test_a_build_that_failed_is_of_its_hosts_type() -> None:
     """Nova takes the hypervisor off a server whose build failed; the host that tried is known."""
-    assert build(ended(result=Result.ERROR), server(None), NODES) == Build(200.0, "VMware", 30.0, "other")
+    assert build(ended(result=Result.ERROR), server(None), NODES) == Build(200.0, "VMware", 30.0, "other", "v1")
 
 
 def test_what_is_no_build() -> None:

@@ -177,6 +177,11 @@ def _switch(found: Any) -> Any:
         found.numPorts,
         len(found.host),
         found.productInfo.version if found.productInfo else None,
+        tuple(
+            (member.config.host._moId, len(member.config.backing.pnicSpec) if member.config.backing else None)
+            for member in found.host
+        ),
+        tuple(group._moId for group in found.uplinkPortgroup),
     )
 
 

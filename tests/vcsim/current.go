@@ -59,7 +59,22 @@ func rule(query url.Values) (*simulator.FaultInjectionRule, error) {
 	}, nil
 }
 
-// serveFaults answers POST /faults?method=QueryPerf&fault=NotAuthenticated&count=1 and DELETE /faults.
+// rename gives an object (type, id) another name, as Rename_Task would, which govmomi's distributed switch lacks.
+func rename(m *simulator.Model, query url.Values) error {
+	ref := types.ManagedObjectReference{Type: query.Get("type"), Value: query.Get("id")}
+	object := m.Map().Get(ref)
+	if object == nil {
+		return fmt.Errorf("there is no %s", ref)
+	}
+	context := m.Service.Context
+	context.WithLock(object, func() {
+		context.Update(object, []types.PropertyChange{{Name: "name", Val: query.Get("name")}})
+	})
+	return nil
+}
+
+// serveFaults answers POST /faults?method=QueryPerf&fault=NotAuthenticated&count=1, DELETE /faults, and
+// POST /faults/rename?type=VmwareDistributedVirtualSwitch&id=dvs-8&name=new.
 func serveFaults(m *simulator.Model, listen string) (string, error) {
 	listener, err := net.Listen("tcp", listen)
 	if err != nil {
@@ -73,6 +88,11 @@ func serveFaults(m *simulator.Model, listen string) (string, error) {
 			return
 		}
 		m.Service.AddFaultRule(rule)
+	})
+	mux.HandleFunc("POST /faults/rename", func(w http.ResponseWriter, r *http.Request) {
+		if err := rename(m, r.URL.Query()); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+		}
 	})
 	mux.HandleFunc("DELETE /faults", func(http.ResponseWriter, *http.Request) { m.Service.ClearFaultRules() })
 	go func() { log.Fatal(http.Serve(listener, mux)) }()

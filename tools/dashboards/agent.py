@@ -35,6 +35,7 @@ def made(limits: Thresholds) -> Dashboard:
             Row("Clouds", agentparts.clouds()),
             Row("The agent itself", _itself()),
             Row("Alertmanager and notifications", agentparts.beside()),
+            Row("Trust", agentparts.trust()),
         ),
     )
 
@@ -45,7 +46,7 @@ def _share(of: str, window: str) -> str:
 
 
 def _first(limits: Thresholds) -> tuple[Panel, ...]:
-    edge = greatest("vcenter, edge", VCENTER("novacenter_certificate_not_after_timestamp_seconds"))
+    ends = AGENTS("novacenter_certificate_expiry_timestamp_seconds")
     oldest = VCENTER("novacenter_sample_age_seconds", 'of="oldest"', _REALTIME)
     return (
         number(
@@ -97,8 +98,8 @@ def _first(limits: Thresholds) -> tuple[Panel, ...]:
         ),
         number(
             "Certificate",
-            "Time until the first certificate on the way to a vCenter ends.",
-            f"min({edge}) - time()",
+            "Time until the first certificate ends, of any edge and of our own server.",
+            f"min({ends}) - time()",
             unit="dtdurations",
             steps=panels.below(limits.certificate_seconds),
         ),
@@ -270,11 +271,18 @@ def _itself() -> tuple[Panel, ...]:
         ),
         graph(
             "What fails in the agent?",
-            "Errors that a loop survived, writes to the state database, rendering and scrapes that failed.",
+            "Errors that a loop survived, calls of the state database, rendering and scrapes that failed.",
             Q(total("", increase(AGENTS("novacenter_state_errors_total"))), "state"),
+            Q(total("operation", increase(AGENTS("novacenter_days_errors_total"))), "measured record, {{operation}}"),
             Q(total("", increase(AGENTS("novacenter_render_failures_total"))), "render"),
             Q(failed, "scrape {{reason}}"),
             Q(total("loop", increase(AGENTS("novacenter_loop_errors_total"))), "loop {{loop}}"),
+        ),
+        graph(
+            "How large is the measured record?",
+            "Rows of today, of 20,000 at most, and measurements that had no room.",
+            Q(greatest(_INSTANCE, AGENTS("novacenter_days_rows")), "rows, {{instance}}"),
+            Q(total(_INSTANCE, increase(AGENTS("novacenter_days_dropped_total"))), "dropped, {{instance}}"),
         ),
         table(
             "Which agents are there?",
@@ -283,6 +291,7 @@ def _itself() -> tuple[Panel, ...]:
             f"time() - {greatest(_INSTANCE, AGENTS('process_start_time_seconds'))}",
             f"time() - {greatest(_INSTANCE, AGENTS('novacenter_config_last_reload_success_timestamp_seconds'))}",
             f"time() - {greatest('instance, vcenter', VCENTER('vsphere_last_success_timestamp_seconds'))}",
+            f"time() - ({greatest(_INSTANCE, AGENTS('novacenter_days_last_write_timestamp_seconds'))} > 0)",
             columns=(
                 Column("instance", "Agent"),
                 Column("version", "Version"),
@@ -290,6 +299,7 @@ def _itself() -> tuple[Panel, ...]:
                 Column("Value #C", "Configured", unit="dtdurations"),
                 Column("vcenter", "vCenter"),
                 Column("Value #D", "Last read", unit="dtdurations"),
+                Column("Value #E", "Record written", unit="dtdurations"),
             ),
             width=12,
         ),

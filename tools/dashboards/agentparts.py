@@ -3,7 +3,7 @@
 from tools.dashboards import panels
 from tools.dashboards.house import Panel
 from tools.dashboards.panels import Q, events, graph, timeline
-from tools.dashboards.promql import AGENTS, CLOUD, VCENTER, greatest, increase, quantile, rate, total
+from tools.dashboards.promql import AGENTS, CLOUD, VCENTER, greatest, increase, least, quantile, rate, total
 
 _ALERTMANAGER = "novacenter_alertmanager"
 
@@ -127,5 +127,30 @@ def beside() -> tuple[Panel, ...]:
             Q(f"time() - max({AGENTS(f'{_ALERTMANAGER}_last_reconcile_timestamp_seconds')})", "alerts"),
             Q(f"time() - max({AGENTS(f'{_ALERTMANAGER}_last_silences_timestamp_seconds')})", "silences"),
             unit="s",
+        ),
+    )
+
+
+def trust() -> tuple[Panel, ...]:
+    """How far each edge is trusted, until when, and whom our server turns away."""
+    ends = "novacenter_certificate_expiry_timestamp_seconds"
+    return (
+        timeline(
+            "How is each edge trusted?",
+            "The states of the edges: plain, unverified, tls (we verify the server), mutual (it verifies us, too).",
+            Q(f"{greatest('edge, peer, state', AGENTS('novacenter_edge_trust'))} == 1", "{{edge}} {{peer}} {{state}}"),
+            states={1: ("yes", panels.GREEN)},
+        ),
+        graph(
+            "When do certificates end?",
+            "Time that is left, of the first to end.",
+            Q(f"{least('edge, peer, role', AGENTS(ends))} - time()", "{{edge}} {{peer}} {{role}}"),
+            unit="s",
+        ),
+        graph(
+            "Whom does our server turn away?",
+            "By reason: no accepted certificate, another fault of the handshake, wrong credentials, too many at once.",
+            Q(total("reason", increase(AGENTS("novacenter_web_refused_total"))), "{{reason}}"),
+            Q(f"1 - min({AGENTS('novacenter_web_config_last_reload_successful')})", "web_config cannot be used"),
         ),
     )

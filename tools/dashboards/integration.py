@@ -1,7 +1,7 @@
 """Integration: do the two clouds fit together: latency, builds, what one has and the other not, room to grow."""
 
 from exporter.thresholds import Thresholds
-from tools.dashboards import panels
+from tools.dashboards import integrationparts, panels
 from tools.dashboards.house import CLOUDS, VCENTERS, Dashboard, Panel, Row
 from tools.dashboards.panels import (
     NONE_IS_BETTER,
@@ -41,11 +41,16 @@ def made(limits: Thresholds) -> Dashboard:
         choices=(VCENTERS, CLOUDS),
         rows=(
             Row("Is anything wrong?", _first(limits)),
+            Row("How does the integration stand?", integrationparts.objectives()),
             Row("What does not fit together, and since when?", _findings()),
             Row("Latency of vCenter's API: 120 to 250 ms", _latency(limits)),
             Row("Builds: 200 an hour, VMware 40 to 60 % slower than native", _builds(limits)),
             Row("VMDK beside RDM: 12,500 and 16,800 random reads of 4 KiB", _disks(limits)),
             Row("Room: 500 hosts for each vCenter", _room(limits)),
+            Row("Do networks and storage of both sides fit together?", integrationparts.mapping()),
+            Row("Who governs the machines?", integrationparts.ways()),
+            Row("Who trusts whom?", integrationparts.trust()),
+            Row("What does Nova's driver offer?", integrationparts.functions()),
             Row("Who is who", _mapping()),
         ),
     )

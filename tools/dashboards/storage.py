@@ -38,6 +38,9 @@ DATASTORES = Choice(
 )
 
 _DS = VCENTER.only('datastore=~"$datastore"')
+_CONNECTED = VCENTER("vsphere_host_connection_state", 'state="connected"')
+_MOUNTS = f"{_DS('vsphere_datastore_mount_accessible')} and on (vcenter, host) {_CONNECTED} == 1"
+"""Of a host that vCenter is not connected to nobody knows what it can access; the alert leaves it out, too."""
 _KEYS = "vcenter, datastore"
 _DISK = ("vcenter", "moid", "device")
 _INFO = _DS("vsphere_vm_disk_info")
@@ -82,8 +85,8 @@ def _first(limits: Thresholds) -> tuple[Panel, ...]:
         ),
         number(
             "Mounts lost",
-            "Hosts that cannot access a datastore which they have mounted.",
-            failing("vcenter, moid, host", _DS("vsphere_datastore_mount_accessible")),
+            "Connected hosts that cannot access a datastore which they have mounted.",
+            failing("vcenter, moid, host", _MOUNTS),
             steps=NONE_IS_GOOD,
         ),
         number(
@@ -141,11 +144,8 @@ def _where() -> tuple[Panel, ...]:
         ),
         timeline(
             "Which hosts have lost a datastore?",
-            "Hosts with a datastore mounted that they cannot access; a host that can has no line here.",
-            Q(
-                f"{greatest('vcenter, host, datastore', _DS('vsphere_datastore_mount_accessible'))} == 0",
-                "{{host}} {{datastore}}",
-            ),
+            "Connected hosts with a datastore mounted that they cannot access; a host that can has no line here.",
+            Q(f"{greatest('vcenter, host, datastore', _MOUNTS)} == 0", "{{host}} {{datastore}}"),
             states=panels.UP_DOWN,
         ),
         graph(

@@ -42,7 +42,8 @@ class Whole:
     async def start(self, *, labels: tuple[str, ...] = (), **target) -> Answer:
         """Starts the agent; returns when its first cycle is in."""
         state = tempfile.TemporaryDirectory(prefix="bench-")
-        config = Config("127.0.0.1:0", state.name, (vcenter(**target),), labels=tuple(labels), series_budget=2_000_000)
+        sources = {"vcenters": (vcenter(**target),), "labels": tuple(labels)}
+        config = Config(listen="127.0.0.1:0", state=state.name, series_budget=2_000_000, **sources)
         app = App(config, load=lambda: config, clock=Clock(), cycled=self._cycled)
         address = asyncio.get_running_loop().create_future()
         cpu = time.process_time()
