@@ -13,7 +13,7 @@ from exporter.coverage.catalog import rows
 from exporter.coverage.model import Coverage, Outcomes, State
 from exporter.coverage.side import AT_ONCE, PATIENCE, PERIOD, SOON, CoverageSide, coverage_of
 from exporter.errors import BadReply, LoginRefused, Unreachable
-from exporter.exposition import bodies
+from exporter.exposition import Format, bodies, page
 from exporter.openstack.model import Hypervisor
 from exporter.openstack.services import VMWARE
 
@@ -39,7 +39,7 @@ async def test_the_page(golden: Callable[[str, str], None]) -> None:
     coverage = await looked(FakeSeen())
     families, counts = bodies(rows(coverage))
     assert sum(counts.values()) == 4 * len(coverage.items) + 2
-    golden("coverage.prom", b"".join(families.values()).decode())
+    golden("coverage.prom", b"".join(page([families], Format.TEXT)).decode())
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from exporter.drift.rows import drift_rows
 from exporter.drift.site import Cluster, Host, Store
 from exporter.drift.words import ADVICE
 from exporter.driftkinds import LEVELS, DriftKind, Level
-from exporter.exposition import bodies
+from exporter.exposition import Format, bodies, page
 from exporter.model import Kind
 from exporter.openstack.networkmodel import Agent, Network, Segment
 from exporter.openstack.services import Outcome, Reading
@@ -469,5 +469,5 @@ def test_the_series(golden: Callable[[str, str], None]) -> None:
     parts = CASES["VLAN changed"][0]
     world = parts.world
     compared = compare(replace(world, sites={**world.sites, "vc2": None}))
-    pages, _ = bodies(drift_rows("c1", compared, now=1_800_000_000.0))
-    golden("drift.prom", "".join(body.decode() for body in pages.values()))
+    families, _ = bodies(drift_rows("c1", compared, now=1_800_000_000.0))
+    golden("drift.prom", b"".join(page([families], Format.TEXT)).decode())
