@@ -62,8 +62,9 @@ class PostgresRuns:
             refuse(run.release, open_one[0] if open_one else None, again=there is not None)
             db.execute("INSERT INTO run (release, at, text) VALUES (%s, %s, %s)", (run.release, run.at, run.text))
             gone = db.execute("SELECT release FROM run ORDER BY id DESC OFFSET %s", (self._limits.runs,)).fetchall()
+            names = [name for (name,) in gone]
             for table in ("run", "note", "judgement"):
-                db.execute(f"DELETE FROM {table} WHERE release = ANY(%s)", ([name for (name,) in gone],))  # noqa: S608
+                db.execute(f"DELETE FROM {table} WHERE release = ANY(%s)", (names,))  # noqa: S608 - our own names
 
     def newest(self) -> Started | None:
         """See ``Runs``."""
