@@ -26,7 +26,7 @@ from exporter import (
     logs,
     once,
     progress,
-    rules,
+    rulescommand,
     slacommand,
     wayscommand,
 )
@@ -88,7 +88,7 @@ async def _demo(options: argparse.Namespace) -> int:
 
 
 async def _rules(options: argparse.Namespace) -> int:
-    return rules.run(options, say=demo.say)
+    return rulescommand.run(options, say=demo.say)
 
 
 def stop_event() -> asyncio.Event:
@@ -136,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     text = "Prometheus rules that follow from thresholds, policy and configuration"
     made = commands.add_parser("rules", parents=[_logging(level="warning")], help=text, description=text)
     made.set_defaults(command=_rules)
-    rules.add_arguments(made)
+    rulescommand.add_arguments(made)
     commands.add_parser("simulate", help="the simulated vCenter by itself", add_help=False)
     text = "may a release go to all units: a tenth first, seven days, then a verdict"
     canarycommand.add(commands.add_parser("canary", parents=[_logging(level="warning")], help=text))

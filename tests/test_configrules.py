@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from externals import ROOT
 
-from exporter import rules
+from exporter import rulescommand as command
 from exporter.configfile import load
 from exporter.configrules import RULES_KEYS
 from exporter.errors import ConfigError
@@ -20,7 +20,7 @@ SOURCE = "clouds: [{name: c1, cloud: envvars}]\n"
 def options(**given: object) -> argparse.Namespace:
     """The options of the command, as the parser makes them."""
     parser = argparse.ArgumentParser()
-    rules.add_arguments(parser)
+    command.add_arguments(parser)
     words = [word for name, value in given.items() for word in (f"--{name}", *([] if value is True else [str(value)]))]
     return parser.parse_args(words)
 
@@ -87,26 +87,26 @@ def test_rules_are_written_and_compared(tmp_path: Path) -> None:
     config.write_text(f"{SOURCE}rules: {{host_cpu_ratio: 0.7}}\n")
     output = tmp_path / "rules"
 
-    assert rules.run(options(config=config, output=output, check=True), say=said.append) == 1
+    assert command.run(options(config=config, output=output, check=True), say=said.append) == 1
     assert not output.exists()
     said.clear()
-    assert rules.run(options(config=config, output=output, runbooks="https://x"), say=said.append) == 0
-    assert said == [f"{output / name}: written" for name in rules.files(rules.Sources())]
+    assert command.run(options(config=config, output=output, runbooks="https://x"), say=said.append) == 0
+    assert said == [f"{output / name}: written" for name in command.files(command.Sources())]
     text = (output / "vsphere.rules.yml").read_text(encoding="utf-8")
     assert "> 0.7\n" in text
     assert "runbook_url: https://x/VsphereHostCpuHigh.md\n" in text
-    assert rules.run(options(config=config, output=output, runbooks="https://x", check=True), say=said.append) == 0
+    assert command.run(options(config=config, output=output, runbooks="https://x", check=True), say=said.append) == 0
     (output / "vsphere.rules.yml").write_text(text.replace("> 0.7\n", "> 0.8\n"), encoding="utf-8")
     said.clear()
-    assert rules.run(options(config=config, output=output, runbooks="https://x", check=True), say=said.append) == 1
+    assert command.run(options(config=config, output=output, runbooks="https://x", check=True), say=said.append) == 1
     assert '\n-        avg_over_time(vsphere_host_cpu_usage_average_ratio{device=""}[5m]) > 0.8\n' in said[0]
 
 
 def test_without_a_folder_all_rules_are_said() -> None:
     """One file with the groups of all, for Prometheus as it is."""
     said: list[str] = []
-    assert rules.run(options(), say=said.append) == 0
-    groups = [group.name for its in rules.every_group(rules.Sources()).values() for group in its]
+    assert command.run(options(), say=said.append) == 0
+    groups = [group.name for its in command.every_group(command.Sources()).values() for group in its]
     assert [line.removeprefix("- name: ") for line in said[0].splitlines() if line.startswith("- name: ")] == groups
 
 
@@ -114,4 +114,4 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     """One sentence, and what to do."""
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"cannot be written .*; name a folder that can be$"):
-        rules.run(options(output=tmp_path / "file" / "rules"), say=lambda _: None)
+        command.run(options(output=tmp_path / "file" / "rules"), say=lambda _: None)

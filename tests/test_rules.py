@@ -18,11 +18,11 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 from rulelab import ALERTS, LabelError, Labels, Life, alerts, cases, lives, promtool, rules, yields
 
-from exporter import rules as command
+from exporter import rulescommand as command
 from exporter import slapolicy
 from exporter.config import Cloud
-from exporter.rulesintegration import JUDGED
-from exporter.rulesslo import burns, factor
+from exporter.rules.integration import JUDGED
+from exporter.rules.slo import burns, factor
 from exporter.thresholds import Thresholds
 from sla.policy import Policy
 

@@ -1,6 +1,6 @@
 """Queries that several dashboards ask."""
 
-from exporter.rulesintegration import LIGHT
+from exporter.rules.integration import LIGHT
 from sla.policy import Target
 from tools.dashboards import panels
 from tools.dashboards.panels import Column, Q, States

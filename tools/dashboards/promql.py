@@ -7,7 +7,7 @@ Every selector names ``job`` and ``instance``, so that a dashboard can be narrow
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exporter.rulemodel import REPLICA
+from exporter.rules.model import REPLICA
 
 AGENT = ('job=~"$job"', 'instance=~"$instance"')
 

@@ -1,7 +1,7 @@
 """SLA: timers that run out, incidents over time, availability and budget, the evaluator itself."""
 
-from exporter.rulemodel import percent
-from exporter.rulesslo import burns, factor
+from exporter.rules.model import percent
+from exporter.rules.slo import burns, factor
 from exporter.thresholds import Thresholds
 from tools.dashboards import panels
 from tools.dashboards.house import Choice, Dashboard, Panel, Row

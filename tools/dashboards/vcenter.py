@@ -1,6 +1,6 @@
 """vCenter & hosts: does vCenter answer, are hosts and clusters well, who is short of CPU or memory."""
 
-from exporter.rulesvsphere import HA_TROUBLE
+from exporter.rules.vsphere import HA_TROUBLE
 from exporter.thresholds import Thresholds
 from tools.dashboards import panels, vcenterparts
 from tools.dashboards.house import VCENTERS, Dashboard, Panel, Row

@@ -1,6 +1,6 @@
 """VMs: which machine suffers, whose it is (project, flavor), and where it runs (Nova host, ESXi host)."""
 
-from exporter.rulesvsphere import VM_TROUBLE
+from exporter.rules.vsphere import VM_TROUBLE
 from exporter.thresholds import Thresholds
 from tools.dashboards import panels
 from tools.dashboards.house import VCENTERS, Choice, Dashboard, Panel, Row

@@ -4,7 +4,7 @@ These are about one agent of several, so most of them keep the label of the inst
 """
 
 from exporter.model import HISTORICAL_KINDS, REALTIME_KINDS
-from exporter.rulemodel import JOB, REPLICA, Alert, Group, duration, grew, percent, seen
+from exporter.rules.model import JOB, REPLICA, Alert, Group, duration, grew, percent, seen
 from exporter.thresholds import Thresholds
 
 _VCENTER = "{{ $labels.vcenter }}"

@@ -2,7 +2,7 @@
 
 from exporter.driftkinds import LEVELS, Level
 from exporter.joinmodel import FindingKind
-from exporter.rulemodel import Alert, Group, Opens, duration, grew, percent, seen
+from exporter.rules.model import Alert, Group, Opens, duration, grew, percent, seen
 from exporter.thresholds import Thresholds
 
 LIGHT = "CurrentTime|RetrieveServiceContent|QueryPerfProviderSummary|QueryOptions"

@@ -6,8 +6,8 @@ before it are for information.
 
 from collections.abc import Iterator
 
-from exporter import rulesslo
-from exporter.rulemodel import JOB, Alert, Group, duration, percent, seen
+from exporter.rules import slo
+from exporter.rules.model import JOB, Alert, Group, duration, percent, seen
 from exporter.thresholds import Thresholds
 from sla.policy import Policy
 
@@ -21,7 +21,7 @@ def groups(limits: Thresholds, policy: Policy) -> tuple[Group, ...]:
     return (
         Group(name="sla-timers", interval=15, rules=(*_timers(policy), *_breaches())),
         Group(name="sla-evaluator", interval=15, rules=(*_evaluator(limits), *_health(limits))),
-        *rulesslo.groups(limits),
+        *slo.groups(limits),
     )
 
 

@@ -3,7 +3,7 @@
 What is said of a run that is over is said for a time, since it stays on the page until the next one begins.
 """
 
-from exporter.rulemodel import Alert, Group, duration, percent, seen
+from exporter.rules.model import Alert, Group, duration, percent, seen
 from exporter.thresholds import Thresholds
 
 _RELEASE = "Release {{ $labels.release }}"

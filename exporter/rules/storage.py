@@ -3,7 +3,7 @@
 A disk's counters do not say what backs it; that comes from ``vsphere_vm_disk_info`` by virtual machine and device.
 """
 
-from exporter.rulemodel import Alert, Group, Recording, duration, percent, seen
+from exporter.rules.model import Alert, Group, Recording, duration, percent, seen
 from exporter.thresholds import Thresholds
 
 CLASS = "storage_connection"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from exporter.config import Cloud
 from exporter.openstack.operations import LIMITS
-from exporter.rulemodel import Alert, Group, Opens, duration, grew, percent, seen
+from exporter.rules.model import Alert, Group, Opens, duration, grew, percent, seen
 from exporter.thresholds import Thresholds
 
 COMPUTE = r"[^.]+\\.[0-9a-f-]{36}"

@@ -7,7 +7,7 @@ availability by time slices, which suits APIs that few requests reach (the error
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from exporter.rulemodel import Alert, Group, Recording, duration, percent
+from exporter.rules.model import Alert, Group, Recording, duration, percent
 from exporter.thresholds import Thresholds
 
 SLOTH = "sloth_id, sloth_service, sloth_slo"

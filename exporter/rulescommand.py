@@ -7,20 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from exporter import (
-    rulesagent,
-    rulescanary,
-    rulesintegration,
-    rulesnova,
-    rulessla,
-    rulesstorage,
-    rulesvsphere,
-    slapolicy,
-)
+from exporter import slapolicy
 from exporter.config import Cloud
 from exporter.configfile import load
 from exporter.errors import ConfigError
-from exporter.rulemodel import Group, text
+from exporter.rules import agent, canary, integration, nova, sla, storage, vsphere
+from exporter.rules.model import Group, text
 from exporter.thresholds import Thresholds
 from sla.policy import Policy
 
@@ -46,13 +38,13 @@ def every_group(sources: Sources) -> Mapping[str, tuple[Group, ...]]:
     """All rules, by the name of their file."""
     limits = sources.thresholds
     return {
-        "vsphere.rules.yml": rulesvsphere.groups(limits),
-        "storage.rules.yml": rulesstorage.groups(limits),
-        "nova.rules.yml": rulesnova.groups(limits, sources.clouds),
-        "integration.rules.yml": rulesintegration.groups(limits),
-        "sla.rules.yml": rulessla.groups(limits, sources.policy),
-        "agent.rules.yml": rulesagent.groups(limits),
-        "canary.rules.yml": rulescanary.groups(limits),
+        "vsphere.rules.yml": vsphere.groups(limits),
+        "storage.rules.yml": storage.groups(limits),
+        "nova.rules.yml": nova.groups(limits, sources.clouds),
+        "integration.rules.yml": integration.groups(limits),
+        "sla.rules.yml": sla.groups(limits, sources.policy),
+        "agent.rules.yml": agent.groups(limits),
+        "canary.rules.yml": canary.groups(limits),
     }
 
 

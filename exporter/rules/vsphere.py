@@ -3,7 +3,7 @@
 Performance series of a device carry ``device``; where an object as a whole is meant, they are left out.
 """
 
-from exporter.rulemodel import Alert, Group, duration, percent, seen
+from exporter.rules.model import Alert, Group, duration, percent, seen
 from exporter.thresholds import Thresholds
 
 HA_TROUBLE = (

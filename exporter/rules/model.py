@@ -16,7 +16,7 @@ JOB = "novacenter"
 """The name of the scrape job, as in alerts/prometheus.yml."""
 MEMORY = "30m"
 """For how long a series may have been missing and still is not a new one."""
-HEAD = "# Written by `make rules` from exporter/rules*.py and exporter/thresholds.py; do not edit.\n"
+HEAD = "# Written by `make rules` from exporter/rules/ and exporter/thresholds.py; do not edit.\n"
 
 
 @dataclass(frozen=True, slots=True)

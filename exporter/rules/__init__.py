@@ -1,0 +1,1 @@
+"""Prometheus rules that follow from thresholds, policy and configuration: a module for each file of them. Pure."""
