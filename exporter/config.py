@@ -75,7 +75,8 @@ class Globs:
 class VCenter:
     """One vCenter to read. ``extension_key`` asks for login by the client certificate (LoginExtensionByCertificate).
 
-    ``nova_users`` and ``cinder_users`` are the users by which these services log in to it.
+    ``nova_users`` and ``cinder_users`` are the users by which these services log in to it. ``tags`` has the tags of VMs
+    read, by user and password.
     """
 
     name: str
@@ -95,6 +96,7 @@ class VCenter:
     historical_interval: float = 300.0
     nova_users: tuple[str, ...] = ()
     cinder_users: tuple[str, ...] = ()
+    tags: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,7 @@ VCENTER_KEYS: Mapping[str, Reader] = {
     "historical_interval": scalar(values.duration(1, 86400)),
     "nova_users": partial(distinct, text),
     "cinder_users": partial(distinct, text),
+    "tags": scalar(values.boolean),
 }
 
 
@@ -97,6 +98,8 @@ def _vcenter(field: Field) -> VCenter:
     given = members(VCENTER_KEYS, found)
     if "extension_key" in found and given.get("tls", Tls()).client_cert is None:
         raise found["extension_key"].error("needs a client certificate; add tls.client_cert and tls.client_key")
+    if "extension_key" in found and given.get("tags"):
+        raise found["tags"].error("needs username and a password; remove it, or extension_key")
     for key, default in (("counters", DEFAULT_COUNTERS), ("instances", DEFAULT_INSTANCES)):
         given[key] = {**default, **given.get(key, {})}
     for key, name in (("password_file", "password"), ("password_env", "password"), ("max_reply", "max_reply_bytes")):
@@ -168,6 +171,8 @@ def _config(root: Field) -> Config:
         raise root.error("names no source; write at least one entry under vcenters")
     if config.clouds:
         _check_vcenters(found["clouds"], [vcenter.name for vcenter in config.vcenters])
+    if not any(vcenter.tags for vcenter in config.vcenters):
+        configways.check_untagged(found.get("ways"))
     if config.sla.sites:
         names = [vcenter.name for vcenter in config.vcenters]
         configsla.check_sites(found["sla"], [*names, *(cloud.name for cloud in config.clouds)])

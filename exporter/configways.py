@@ -59,6 +59,7 @@ WAY_KEYS: Mapping[str, Reader] = {
     "annotation": _glob,
     "attribute": _attribute,
     "folder": _folder,
+    "tag": _glob,
     "vm": _glob,
 }
 
@@ -72,6 +73,13 @@ def _rule(field: Field) -> WayRule:
         conditions = ", ".join(key for key in WAY_KEYS if key != "way")
         raise field.error(f"is for every machine; add at least one of {conditions}")
     return WayRule(name=field.key, **given)
+
+
+def check_untagged(field: Field | None) -> None:
+    """Without a vCenter whose tags are read, no rule may ask for them."""
+    for item in field.items() if field is not None else ():
+        if (tag := item.members().get("tag")) is not None:
+            raise tag.error("asks for tags, but no vCenter has them read; add tags: true to one under vcenters")
 
 
 def ways(field: Field) -> tuple[WayRule, ...]:

@@ -33,6 +33,7 @@ from exporter.vcenter.sampler import STALE_INTERVALS, Historical, Realtime, Repo
 from exporter.vcenter.session import Session
 from exporter.vcenter.soap import Transport
 from exporter.vcenter.tagging import tagged
+from exporter.vcenter.tagtalk import TagTalk
 from exporter.vcenter.tasks import Seen
 from exporter.vcenter.watch import Watch
 
@@ -63,6 +64,7 @@ class Poller:
         self._account = Account(vcenter.name, world.telemetry, requested=world.requested)
         self._transport = Transport(vcenter, clock=world.clock, observe=self._account.request)
         self.session = Session(self._transport, vcenter, clock=world.clock, rng=world.rng)
+        self.tag_talk = TagTalk(self._transport, vcenter)
         self._watch = Watch(self.session, vcenter, clock=world.clock)
         self.inventory: Inventory | None = None
         self._inventory_page = InventoryPage(vcenter.name)

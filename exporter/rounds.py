@@ -69,3 +69,4 @@ class Rounds:
         jobs.every(assess.EAGER, self._assessor.attend, name="assessment")
         jobs.every(canary.PERIOD, self._canary.watch, name="canary", at_once=True)
         jobs.every(ways.PERIOD, lambda: self._ways.cycle(self._config().ways), name="ways")
+        jobs.every(ways.PERIOD, lambda: self._ways.book.cycle(self._config().ways), name="tags")

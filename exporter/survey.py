@@ -38,6 +38,7 @@ class Sources:
         """Lists every vCenter, then asks every cloud, and joins them. What failed, by vCenter."""
         errors = await asyncio.gather(*map(_list, self.vcenters))
         await asyncio.gather(*map(_ask, self.clouds))
+        await self.ways.book.cycle(self.rules)
         await self.ways.cycle(self.rules)
         return {poller.name: error for poller, error in zip(self.vcenters, errors, strict=True) if error is not None}
 

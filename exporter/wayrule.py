@@ -16,7 +16,8 @@ UNKNOWN = "unknown"
 
 BUILT_IN = (NOVA, CINDER, TERRAFORM, ANSIBLE, KUBERNETES, NSX, SITE_RECOVERY, VSPHERE, EXTENSION, HAND, UNKNOWN)
 """The ways that are always told apart. ``extension``: of an extension of vCenter that no rule names. ``hand``: nothing
-speaks for any tool. ``unknown``: the configuration of the machine cannot be read, so that nothing can be said."""
+speaks for any tool. ``unknown``: the configuration of the machine, or its tags, were not read, so that nothing can be
+said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +26,9 @@ class WayRule:
 
     Conditions are shell globs, and letters of either case are the same. ``extension`` is about managedBy.extensionKey,
     ``annotation`` about the notes, ``attribute`` about name and value of a custom attribute, ``folder`` about the
-    inventory path of a folder that the machine is in, at whatever depth, ``vm`` about its name. ``name`` is what the
-    rule is called, ``source`` where the fact stands that it is built on.
+    inventory path of a folder that the machine is in, at whatever depth, ``tag`` about ``category/name`` of one of its
+    tags, ``vm`` about its name. ``name`` is what the rule is called, ``source`` where the fact stands that it is built
+    on.
     """
 
     way: str
@@ -35,5 +37,6 @@ class WayRule:
     annotation: str | None = None
     attribute: tuple[str, str] | None = None
     folder: str | None = None
+    tag: str | None = None
     vm: str | None = None
     source: str = ""

@@ -40,6 +40,7 @@ async def run(config: Config, options: argparse.Namespace, *, out: TextIO, err: 
     async with survey.opened(config, lambda *_: None, clock=Clock()) as sources:
         failures = {name: str(error) for name, error in (await sources.survey()).items()}
         failed = {f"cloud {cloud.name}": str(cloud.last_error) for cloud in sources.clouds if cloud.last_error}
+        failed |= {f"tags of vCenter {name}": str(error) for name, error in sources.ways.book.errors.items()}
         governed = sources.ways.governed
     if options.format == "json":
         _write_json(governed, failures | failed, way=options.way, out=out)

@@ -32,6 +32,26 @@ def test_rules(tmp_path: Path) -> None:
     )
 
 
+VCENTER = "vcenters: [{name: vc1, url: 'https://h/sdk', tags: true, "
+
+
+def test_tags(tmp_path: Path) -> None:
+    """A rule may ask for tags where a vCenter has them read, which takes a password; not asking for them takes none."""
+    path = tmp_path / "novacenter.yml"
+    login, rule = "username: u, password_env: P}]\n", "ways: [{way: lab, tag: stage/*}]\n"
+    path.write_text(VCENTER + login + rule)
+    config = load(path, environ={"P": "x"})
+    assert (config.vcenters[0].tags, config.ways) == (True, (WayRule(way="lab", name="ways[0]", tag="stage/*"),))
+    for name in ("c.pem", "k.pem"):
+        (tmp_path / name).write_text("x")
+    extension = "extension_key: k, tls: {client_cert: c.pem, client_key: k.pem}}]\n"
+    path.write_text(VCENTER + extension)
+    with pytest.raises(ConfigError, match=r":1: vcenters\[0\].tags: needs username and a password; remove it, or ext"):
+        load(path, environ={})
+    path.write_text(VCENTER.replace("true", "false") + extension)
+    assert load(path, environ={}).vcenters[0].tags is False
+
+
 def test_no_rules(tmp_path: Path) -> None:
     """Without the section there are none."""
     path = tmp_path / "novacenter.yml"
@@ -46,7 +66,7 @@ def test_no_rules(tmp_path: Path) -> None:
         ("ways:\n- {vm: a}", "3: ways[0].way: is missing; add the way that such a machine goes, such as terraform"),
         (
             "ways:\n- {way: a}",
-            "3: ways[0]: is for every machine; add at least one of extension, annotation, attribute, folder, vm",
+            "3: ways[0]: is for every machine; add at least one of extension, annotation, attribute, folder, tag, vm",
         ),
         (
             "ways:\n- {way: By Hand, vm: a}",
@@ -58,6 +78,10 @@ def test_no_rules(tmp_path: Path) -> None:
         ),
         ("ways:\n- {way: a, folders: a}", "3: ways[0].folders: unknown key; did you mean folder?"),
         ("ways:\n- {way: a, vm: }", "3: ways[0].vm: must be text, but is without a value; "),
+        (
+            "ways:\n- {way: a, vm: b}\n- {way: a, vm: b, tag: c/d}",
+            "4: ways[1].tag: asks for tags, but no vCenter has them read; add tags: true to one under vcenters",
+        ),
         (f"ways:\n- {{way: a, vm: {'x' * 201}}}", "3: ways[0].vm: is longer than 200 characters; write a shorter glob"),
         (
             "ways:\n- {way: a, folder: vm/x}",

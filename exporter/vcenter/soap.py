@@ -6,11 +6,12 @@ Knows HTTP, TLS, cookies and what a gateway answers in vCenter's place; of SOAP 
 import asyncio
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from types import SimpleNamespace
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -28,11 +29,14 @@ KEEP_ALIVE = 120.0
 """Seconds an idle connection is kept: longer than a poll interval, or each cycle would begin with a TLS handshake."""
 
 _READ_BUFFER = 1024 * 1024  # measured: no size costs less CPU; this one pauses the reading of large replies rarely
+_COMMON = {
+    "Accept-Encoding": "gzip",  # honoured since vCenter 8.0.3; costs less than the TLS it saves
+    "User-Agent": "novacenter",
+}
 _HEADERS = {
     "Content-Type": "text/xml; charset=UTF-8",
     "SOAPAction": '"urn:vim25/6.5"',  # the API version asked for; newer vCenters answer in it
-    "Accept-Encoding": "gzip",  # honoured since vCenter 8.0.3; costs less than the TLS it saves
-    "User-Agent": "novacenter",
+    **_COMMON,
 }
 _HINTS = {
     401: "a gateway asks for credentials of its own; url must lead to vCenter itself",
@@ -94,6 +98,9 @@ _FAILURES: tuple[tuple[type[Exception], type[SourceError], str], ...] = (  # the
 )
 
 
+T = TypeVar("T")
+
+
 class Observe(Protocol):
     """Told of every request: ``outcome`` is ``ok``, ``cancelled`` or SourceError.outcome; sizes are bytes of bodies."""
 
@@ -108,6 +115,16 @@ class _Exchange:
     reused: bool = False
     sent: int = 0
     received: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request to another API of the same server. ``path`` follows what of the URL is before ``/sdk``."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes = b""
 
 
 class Transport:
@@ -151,17 +168,29 @@ class Transport:
         an answer, a ``repeatable`` request is sent once more, within the same total. Raises Unreachable, TimedOut,
         CertificateError, BadReply, ReplyTooLarge, Fault and NotAuthenticated.
         """
+        limits = timeouts or self._vcenter.timeouts
+        send = partial(self._send, body, timeouts=limits)
+        return await self._counted(send, operation=operation, timeouts=limits, repeatable=repeatable)
+
+    async def fetch(self, ask: Ask, decode: Callable[[int, bytes], T], *, operation: str, repeatable: bool = True) -> T:
+        """``decode`` of the status and the body of a reply that is no SOAP; it may raise SourceError.
+
+        For the rest as ``post``. The session cookie is not sent.
+        """
+        limits, send = self._vcenter.timeouts, partial(self._fetch, ask, decode)
+        return await self._counted(send, operation=operation, timeouts=limits, repeatable=repeatable)
+
+    async def _counted(
+        self, send: Callable[[_Exchange], Awaitable[T]], *, operation: str, timeouts: Timeouts, repeatable: bool
+    ) -> T:
+        """One request in a place of its own, told to whoever observes."""
         async with self._places:
             exchange = _Exchange()
             started = self._clock.monotonic()
             outcome = "cancelled"
             try:
                 reply = await self._answer(
-                    body,
-                    exchange,
-                    operation=operation,
-                    timeouts=timeouts or self._vcenter.timeouts,
-                    repeatable=repeatable,
+                    send, exchange, operation=operation, timeouts=timeouts, repeatable=repeatable
                 )
                 outcome = "ok"
             except SourceError as error:
@@ -174,13 +203,19 @@ class Transport:
             return reply
 
     async def _answer(
-        self, body: bytes, exchange: _Exchange, *, operation: str, timeouts: Timeouts, repeatable: bool
-    ) -> bytes:
+        self,
+        send: Callable[[_Exchange], Awaitable[T]],
+        exchange: _Exchange,
+        *,
+        operation: str,
+        timeouts: Timeouts,
+        repeatable: bool,
+    ) -> T:
         """Send, repeat where a kept-alive connection was closed, and put every failure into our own words."""
         try:
             async with asyncio.timeout(timeouts.total):
                 try:
-                    return await self._send(body, exchange, timeouts=timeouts)
+                    return await send(exchange)
                 except (
                     aiohttp.ServerDisconnectedError,
                     aiohttp.ClientOSError,
@@ -189,7 +224,7 @@ class Transport:
                     # RFC 9112, section 9.3.1: a server may close an idle connection just as a request leaves.
                     if not (repeatable and exchange.reused) or _half_read(error):
                         raise
-                return await self._send(body, exchange, timeouts=timeouts)
+                return await send(exchange)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _understood(error, f"{self._where}, {operation}", limits=timeouts) from error
         except BadReply as error:
@@ -217,6 +252,23 @@ class Transport:
                 cookies[name.strip()] = value.strip()
             reply = await _read(response, exchange, limit=self._vcenter.max_reply_bytes)
             return _soap(response, reply)
+
+    async def _fetch(self, ask: Ask, decode: Callable[[int, bytes], T], exchange: _Exchange) -> T:
+        timeouts = self._vcenter.timeouts
+        if self._client.closed:
+            raise Unreachable(f"{self._where}: its connections are closed, since the agent reads it no longer")
+        exchange.sent += len(ask.body)
+        async with self._client.request(
+            ask.method,
+            self._vcenter.url.rstrip("/").removesuffix("/sdk") + ask.path,
+            data=ask.body or None,
+            headers={**_COMMON, **ask.headers},
+            timeout=aiohttp.ClientTimeout(connect=timeouts.connect, sock_read=timeouts.read),
+            allow_redirects=False,
+            proxy=self._proxy,
+            trace_request_ctx=exchange,
+        ) as response:
+            return decode(response.status, await _read(response, exchange, limit=self._vcenter.max_reply_bytes))
 
 
 async def _read(response: aiohttp.ClientResponse, exchange: _Exchange, *, limit: int) -> bytes:

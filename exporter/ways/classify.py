@@ -15,17 +15,26 @@ from exporter.wayrule import WayRule
 from exporter.ways.builtin import RULES
 from exporter.ways.model import Governed, Governing, Verdict
 
+Tags = tuple[str, ...]
+"""``category/name`` of each tag of a machine."""
+
 _SPECIAL = frozenset("*?[")
 
+UNREAD = "its tags were not read, which decide "
 ORPHAN = "has Nova's marks, but no cloud that is read here knows it"
 
 
 def governed(
-    vcenter: str, inventory: Inventory, *, rules: Sequence[WayRule], server: Callable[[str], str | None]
+    vcenter: str,
+    inventory: Inventory,
+    *,
+    rules: Sequence[WayRule],
+    server: Callable[[str], str | None],
+    tags: Callable[[str], Tags | None] = lambda _: (),
 ) -> Governed:
-    """Every machine of an inventory, in order of its path. ``server`` tells Nova's server of a managed object id."""
+    """Every machine of an inventory, in order of its path. ``server`` and ``tags`` are of a managed object id."""
     machines = (
-        governing(entity, facts, rules=rules, server=server(moid))
+        governing(entity, facts, rules=rules, server=server(moid), tags=tags(moid))
         for moid, entity in inventory.entities.items()
         if entity.kind is Kind.VM and isinstance(facts := inventory.facts[moid], VmFacts)
     )
@@ -42,35 +51,42 @@ def ways(rules: Iterable[WayRule]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*wayrule.BUILT_IN, *(rule.way for rule in rules))))
 
 
-def governing(entity: Entity, facts: VmFacts, *, rules: Sequence[WayRule], server: str | None) -> Governing:
+def governing(
+    entity: Entity, facts: VmFacts, *, rules: Sequence[WayRule], server: str | None, tags: Tags | None = ()
+) -> Governing:
     """One machine with its way."""
     return Governing(
         moid=entity.moid,
         name=entity.name,
         path=entity.path,
-        verdict=verdict(entity, facts, rules=rules, server=server),
+        verdict=verdict(entity, facts, rules=rules, server=server, tags=tags),
         vcpus=facts.vcpus,
         memory_bytes=facts.memory_bytes,
     )
 
 
-def verdict(entity: Entity, facts: VmFacts, *, rules: Sequence[WayRule], server: str | None) -> Verdict:
+def verdict(
+    entity: Entity, facts: VmFacts, *, rules: Sequence[WayRule], server: str | None, tags: Tags | None = ()
+) -> Verdict:
     """The way of a machine. ``rules`` are those of the configuration, ``server`` Nova's server that it is, if any.
+
+    ``tags`` None were not read: a machine that meets all else of a rule which asks for one is then unknown.
 
     In this order: the configuration's rules; what Nova knows; Nova's and Cinder's marks; the built-in rules; any other
     extension of vCenter; by hand. Without its configuration, of which ``config.template`` is always part, neither an
     extension nor somebody's hand can be told.
     """
-    words = _words(entity, facts)
+    words = _words(entity, facts, tags)
     found = _first(rules, words)
     if found is None and server is not None:
         return Verdict(wayrule.NOVA, "nova.identity", f"server {server}")
     return found or _marks(entity, facts) or _first(RULES, words) or _rest(facts)
 
 
-def meets(rule: WayRule, entity: Entity, facts: VmFacts) -> bool:
+def meets(rule: WayRule, entity: Entity, facts: VmFacts, *, tags: Tags | None = ()) -> bool:
     """Whether a machine meets every condition of a rule. What is not known meets none."""
-    return _meets(rule, _words(entity, facts))
+    words = _words(entity, facts, tags)
+    return _meets(rule, words) and _tagged(rule, words) is True
 
 
 class _Words(NamedTuple):
@@ -81,9 +97,10 @@ class _Words(NamedTuple):
     vm: str
     attributes: tuple[tuple[str, str], ...]
     folders: tuple[str, ...]
+    tags: Tags | None
 
 
-def _words(entity: Entity, facts: VmFacts) -> _Words:
+def _words(entity: Entity, facts: VmFacts, tags: Tags | None) -> _Words:
     attributes = facts.attributes or {}
     return _Words(
         extension=facts.managed_by[0].casefold() if facts.managed_by else None,
@@ -91,14 +108,26 @@ def _words(entity: Entity, facts: VmFacts) -> _Words:
         vm=entity.name.casefold(),
         attributes=tuple((name.casefold(), value.casefold()) for name, value in attributes.items()),
         folders=tuple(_folders(entity.path.casefold())),
+        tags=tuple(tag.casefold() for tag in tags) if tags is not None else None,
     )
 
 
 def _first(rules: Iterable[WayRule], words: _Words) -> Verdict | None:
-    return next((Verdict(rule.way, rule.name) for rule in rules if _meets(rule, words)), None)
+    for rule in rules:
+        if _meets(rule, words) and (tagged := _tagged(rule, words)) is not False:
+            return Verdict(rule.way, rule.name) if tagged else Verdict(wayrule.UNKNOWN, "tags", UNREAD + rule.name)
+    return None
+
+
+def _tagged(rule: WayRule, words: _Words) -> bool | None:
+    """Whether a machine has the tag of a rule, None where that is not known."""
+    if rule.tag is None:
+        return True
+    return None if words.tags is None else any(map(_matcher(rule.tag), words.tags))
 
 
 def _meets(rule: WayRule, words: _Words) -> bool:
+    """Whether a machine meets all conditions but that on its tags."""
     pairs = ((rule.extension, words.extension), (rule.annotation, words.annotation), (rule.vm, words.vm))
     return (
         all(glob is None or (text is not None and _matcher(glob)(text)) for glob, text in pairs)

@@ -14,8 +14,9 @@ from exporter.vcenter.facts import VmFacts
 from exporter.vcenter.inventory import Inventory
 from exporter.wayrule import WayRule
 from exporter.ways.catalog import rows
-from exporter.ways.classify import governing, place, ways
+from exporter.ways.classify import Tags, governing, place, ways
 from exporter.ways.model import Governed, Governing
+from exporter.ways.tagbook import TagBook
 
 PERIOD = 30.0
 """Seconds between two looks; one that finds nothing changed takes some milliseconds for 10,000 machines."""
@@ -33,11 +34,17 @@ class _Seen:
     entity: Entity
     facts: VmFacts
     server: str | None
+    tags: Tags | None
     governing: Governing
+
+    def by(self, entity: Entity, facts: VmFacts, server: str | None, *, tags: Tags | None) -> bool:
+        """Whether it was judged by these."""
+        same = self.entity is entity and self.facts is facts
+        return same and self.server == server and self.tags == tags
 
 
 class Ways:
-    """The ways in use in every vCenter. ``vcenters`` tells the running pollers by name."""
+    """The ways in use in every vCenter. ``vcenters`` tells the running pollers by name; ``book`` has their tags."""
 
     def __init__(
         self, *, clock: Clock, publish: Publish, vcenters: Callable[[], Mapping[str, Poller]], identity: Identity
@@ -46,6 +53,7 @@ class Ways:
         self._publish = publish
         self._vcenters = vcenters
         self._identity = identity
+        self.book = TagBook(clock=clock, vcenters=vcenters)
         self._rules: Sequence[WayRule] = ()
         self._seen: dict[str, dict[str, _Seen]] = {}
         self._governed: dict[str, Governed] = {}
@@ -84,8 +92,10 @@ class Ways:
             if entity.kind is not Kind.VM or not isinstance(facts, VmFacts):
                 continue
             server, known = self._identity.server((name, moid)), before.get(moid)
-            if known is None or known.entity is not entity or known.facts is not facts or known.server != server:
-                known = _Seen(entity, facts, server, governing(entity, facts, rules=self._rules, server=server))
+            tags = self.book.tags(name, moid)
+            if known is None or not known.by(entity, facts, server, tags=tags):
+                found = governing(entity, facts, rules=self._rules, server=server, tags=tags)
+                known = _Seen(entity, facts, server, tags, found)
                 fresh += 1
                 if fresh % STEP == 0:
                     await asyncio.sleep(0)

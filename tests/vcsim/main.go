@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
+	_ "github.com/vmware/govmomi/vapi/simulator" // the Automation API: tags
 )
 
 type options struct {
@@ -101,6 +102,7 @@ func serve(o options, m *simulator.Model) (sdk, control string, err error) {
 	if o.idle > 0 {
 		endIdleSessions(m, o.idle)
 	}
+	m.Service.RegisterEndpoints = true
 	m.Service.Listen = &url.URL{Host: o.listen}
 	if o.user != "" {
 		m.Service.Listen.User = url.UserPassword(o.user, o.password)

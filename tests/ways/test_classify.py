@@ -15,7 +15,7 @@ from exporter.vcenter.facts import VmFacts
 from exporter.vcenter.inventory import Inventory
 from exporter.wayrule import WayRule
 from exporter.ways.builtin import RULES
-from exporter.ways.classify import ORPHAN, _matcher, governed, meets, verdict
+from exporter.ways.classify import ORPHAN, Tags, _matcher, governed, meets, verdict
 from exporter.ways.model import Tally, Verdict, shares
 
 BARE = VmFacts(template=False, instance_uuid=uid(9))
@@ -27,9 +27,11 @@ def machine(name: str = "web", path: str = "", **facts: object) -> tuple[Entity,
     return entity, replace(BARE, **facts)  # type: ignore[arg-type]
 
 
-def judged(found: tuple[Entity, VmFacts], *rules: WayRule, server: str | None = None) -> Verdict:
+def judged(
+    found: tuple[Entity, VmFacts], *rules: WayRule, server: str | None = None, tags: Tags | None = ()
+) -> Verdict:
     """The verdict on a machine."""
-    return verdict(*found, rules=rules, server=server)
+    return verdict(*found, rules=rules, server=server, tags=tags)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +104,32 @@ def test_conditions(rule: WayRule) -> None:
     assert not meets(rule, *machine("db-1", "/DC0/vm/test/db-1"))
 
 
+def test_tags() -> None:
+    """A glob on category and name, whatever the case; without tags it is not met; the other conditions hold too."""
+    tagged = WayRule(way="packer", name="ways[0]", tag="Made by/packer*")
+    both = WayRule(way="packer", name="ways[0]", tag="*/packer", vm="srv-*")
+    assert judged(machine(), tagged, tags=("stage/prod", "made BY/Packer 2")) == Verdict("packer", "ways[0]")
+    assert judged(machine(), tagged, tags=("stage/packer",)) == Verdict("hand", "none")
+    assert judged(machine(), tagged, tags=()) == Verdict("hand", "none")
+    assert judged(machine("srv-1"), both, tags=("a/packer",)) == Verdict("packer", "ways[0]")
+    assert judged(machine("web"), both, tags=("a/packer",)) == Verdict("hand", "none")
+
+
+def test_tags_that_were_not_read() -> None:
+    """A machine that only its tags decide is unknown, and so is Nova's; an earlier rule still decides, and none waits
+    for tags that it does not ask for or whose other conditions are not met."""
+    named = WayRule(way="lab", name="ways[0]", vm="web")
+    tagged = WayRule(way="packer", name="ways[1]", tag="*/packer")
+    other = WayRule(way="packer", name="ways[1]", tag="*/packer", vm="srv-*")
+    unread = Verdict("unknown", "tags", "its tags were not read, which decide ways[1]")
+    assert judged(machine(), tagged, named, tags=None) == unread
+    assert judged(vm(1), tagged, server=uid(1), tags=None) == unread
+    assert judged(machine(), named, tagged, tags=None) == Verdict("lab", "ways[0]")
+    assert judged(machine(), other, tags=None) == Verdict("hand", "none")
+    assert judged(machine(), named, tags=None) == Verdict("lab", "ways[0]")
+    assert not meets(tagged, *machine(), tags=None)
+
+
 TEXT = st.text(alphabet="abMm* by-_/\nterraformansible", max_size=30)
 FACTS = st.builds(
     VmFacts,
@@ -129,16 +157,21 @@ CUSTOM = st.builds(
     annotation=GIVEN,
     attribute=st.none() | st.tuples(TEXT, TEXT),
     folder=GIVEN,
+    tag=GIVEN,
     vm=GIVEN,
 )
+TAGS = st.none() | st.lists(TEXT, max_size=3).map(tuple)
 
 
 @given(
     machines=st.lists(st.tuples(ENTITIES, FACTS), max_size=6, unique_by=lambda pair: pair[0].moid),
     rules=st.lists(CUSTOM, max_size=4),
     known=st.booleans(),
+    tags=st.lists(TAGS, min_size=1, max_size=3),
 )
-def test_exactly_one_way_for_each(machines: list[tuple[Entity, VmFacts]], rules: list[WayRule], known: bool) -> None:
+def test_exactly_one_way_for_each(
+    machines: list[tuple[Entity, VmFacts]], rules: list[WayRule], known: bool, tags: list[Tags | None]
+) -> None:
     """Every machine is in the list once, in whatever order they come; the sums are those of the list."""
     entities = {entity.moid: entity for entity, _ in machines}
     facts = {entity.moid: its for entity, its in machines}
@@ -149,24 +182,30 @@ def test_exactly_one_way_for_each(machines: list[tuple[Entity, VmFacts]], rules:
     def server(moid: str) -> str | None:
         return "s" if known and moid < "8" else None
 
-    whole = governed("vc1", of(list(entities)), rules=rules, server=server)
-    assert whole == governed("vc1", of(list(reversed(entities))), rules=rules, server=server)
+    def its(moid: str) -> Tags | None:
+        return tags[int(moid[0], 16) % len(tags)]
+
+    whole = governed("vc1", of(list(entities)), rules=rules, server=server, tags=its)
+    assert whole == governed("vc1", of(list(reversed(entities))), rules=rules, server=server, tags=its)
     assert sorted(one.moid for one in whole.machines) == sorted(entities)
     assert {one.verdict.way for one in whole.machines} <= set(whole.ways)
     assert sum(tally.vms for tally in whole.tallies.values()) == len(entities)
     assert sum(shares([whole]).values()) == pytest.approx(1.0 if entities else 0.0)
 
 
-@given(found=st.tuples(ENTITIES, FACTS), rules=st.lists(CUSTOM, max_size=5))
-def test_the_first_rule_wins(found: tuple[Entity, VmFacts], rules: list[WayRule]) -> None:
-    """The verdict names the first rule of one's own that is met; adding rules behind it changes nothing."""
-    first = next((rule for rule in rules if meets(rule, *found)), None)
-    seen = verdict(*found, rules=rules, server=None)
-    if first is None:
+@given(found=st.tuples(ENTITIES, FACTS), rules=st.lists(CUSTOM, max_size=5), tags=TAGS)
+def test_the_first_rule_wins(found: tuple[Entity, VmFacts], rules: list[WayRule], tags: Tags | None) -> None:
+    """The verdict names the first rule of one's own that is met; adding rules behind it changes nothing. Without tags
+    it is that verdict, or the machine is unknown."""
+    first = next((rule for rule in rules if meets(rule, *found, tags=tags or ())), None)
+    seen = verdict(*found, rules=rules, server=None, tags=tags)
+    if tags is None and (seen.way, seen.rule) == ("unknown", "tags"):
+        assert any(rule.tag is not None for rule in rules)
+    elif first is None:
         assert seen == verdict(*found, rules=(), server=None)
     else:
         assert seen == Verdict(first.way, first.name)
-        assert seen == verdict(*found, rules=[*rules[: rules.index(first) + 1]], server=None)
+        assert seen == verdict(*found, rules=[*rules[: rules.index(first) + 1]], server=None, tags=tags)
 
 
 @given(glob=st.text(alphabet="aB*?[!]-z", max_size=8), text=st.text(alphabet="aAbBz-\n[", max_size=8))
