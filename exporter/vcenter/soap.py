@@ -228,7 +228,7 @@ class Transport:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _understood(error, f"{self._where}, {operation}", limits=timeouts) from error
         except BadReply as error:
-            raise BadReply(f"{self._where}, {operation}: {error}") from error
+            raise type(error)(f"{self._where}, {operation}: {error}") from error
         except ReplyTooLarge as error:
             raise ReplyTooLarge(f"{self._where}, {operation}: {error}") from error
 

@@ -51,10 +51,8 @@ _ABSENT = frozenset({404, 405, 415})
 """What answers to a path that a server does not have."""
 
 
-class _AbsentError(SourceError):
+class _AbsentError(BadReply):
     """There is nothing at this path."""
-
-    outcome = "bad_reply"
 
 
 class TagTalk:
@@ -78,8 +76,6 @@ class TagTalk:
         except NotAuthenticated:
             await self._log_in()
             return await self._read(moids)
-        except _AbsentError as error:
-            raise BadReply(str(error)) from error
         finally:
             await self._log_out()
 
@@ -166,7 +162,7 @@ class TagTalk:
 def _check(status: int, where: str) -> None:
     """Raises SourceError for what is not a success. The transport says of a BadReply where it was."""
     if status in _ABSENT:
-        raise _AbsentError(f"{where}: HTTP {status}: there is no such object, or no such API")
+        raise _AbsentError(f"HTTP {status}: there is no such object, or no such API")
     if status == 403:
         raise BadReply("HTTP 403: the user may not read it; tags need the privilege System.Read, or set tags: false")
     if status in {502, 503, 504}:
